@@ -1,0 +1,1 @@
+"""Whether to tell, whom and how: rule pack, rules, lifecycle."""

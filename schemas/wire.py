@@ -1,0 +1,50 @@
+"""The wire form: JSON in and out, every decimal digit kept.
+
+Errors: NotJsonError names the byte; nothing of the input is quoted.
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import msgspec
+from pydantic import BaseModel
+
+LARGEST_MESSAGE: Final = 16 * 1024 * 1024
+"""Bytes. A larger message is refused before it is parsed; a file is read line by line or resource by resource."""
+
+
+class NotJsonError(ValueError):
+    """The bytes are not a JSON text."""
+
+
+def _digits(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent that no decimal can hold
+        raise NotJsonError("a number beyond any measurement") from None
+
+
+_decoder = msgspec.json.Decoder(float_hook=_digits)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def decode(given: bytes | str) -> Any:
+    """Decode one JSON text; numbers with a point or exponent become Decimal.
+
+    Errors: NotJsonError for anything that is not JSON, is nested too deeply or is no UTF-8.
+    """
+    try:
+        return _decoder.decode(given)
+    except msgspec.DecodeError as error:
+        raise NotJsonError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise NotJsonError("nested too deeply") from None
+    except UnicodeError:
+        raise NotJsonError("not UTF-8 text") from None
+
+
+def encode(value: Any) -> bytes:
+    """Encode plain values, or a model without its empty fields, as one JSON text without line ends."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_none=True)
+    return _encoder.encode(value)

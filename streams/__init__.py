@@ -1,0 +1,1 @@
+"""How events flow: intake, chart fold, monitor, replay and the command line."""

@@ -1,0 +1,1 @@
+"""The fold: facts to views, one view a file."""

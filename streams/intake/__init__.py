@@ -1,0 +1,1 @@
+"""Bytes to events, or a named refusal: one file a format."""
