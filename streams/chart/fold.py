@@ -1,0 +1,127 @@
+"""The fold: a chart is a set of facts, and a fact is added at most once.
+
+Law: any order and any repeats of the same facts give the same chart.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from schemas.definitions import Record, Records, records
+from schemas.facts import Fact, Payload, Person, RecordKey, Response, clinical_time
+from streams.chart.groups import group
+
+_LATE: Final = timedelta(days=7)
+
+LateEntry = tuple[datetime, str, str, str]
+
+
+def _content_hash(fact: Fact) -> bytes:
+    return hashlib.sha256(msgspec.msgpack.encode(fact)).digest()
+
+
+def _in_order(versions: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Versions by rank; the hash of the content is asked only where all else is equal."""
+    ordered = sorted(versions, key=lambda f: f.rank)
+    if any(a.rank == b.rank for a, b in zip(ordered, ordered[1:], strict=False)):
+        ordered.sort(key=lambda f: (f.rank, _content_hash(f)))
+    return tuple(ordered)
+
+
+def _late(record: Record) -> tuple[LateEntry, ...]:
+    """Versions that corrected or removed, and a first version recorded more than 7 d after its clinical time."""
+    return tuple(
+        (v.recorded_at, v.source, v.record_id, v.event_id)
+        for i, v in enumerate(record.versions)
+        if not v.history and _has_clinical_time(v.payload) and (_corrects(v) or (i == 0 and _came_late(v)))
+    )
+
+
+def _has_clinical_time(payload: Payload) -> bool:
+    return not isinstance(payload, Person | Response)
+
+
+def _corrects(version: Fact) -> bool:
+    return version.removes or version.payload.status == "corrected"
+
+
+def _came_late(version: Fact) -> bool:
+    at = clinical_time(version.payload)
+    return at is not None and version.recorded_at - at > _LATE
+
+
+class Facts:
+    """An immutable set of facts, kept by record and by group."""
+
+    __slots__ = ("by_group", "late", "records")
+
+    def __init__(
+        self,
+        by_record: dict[RecordKey, Record] | None = None,
+        by_group: dict[str, Records] | None = None,
+        late: dict[RecordKey, tuple[LateEntry, ...]] | None = None,
+    ) -> None:
+        self.records = by_record or {}
+        self.by_group = by_group or {}
+        self.late = late or {}
+
+    def __iter__(self) -> Iterable[Fact]:  # type: ignore[misc]
+        return (version for record in self.records.values() for version in record.versions)
+
+    def __len__(self) -> int:
+        return sum(len(record.versions) for record in self.records.values())
+
+    def __contains__(self, fact: Fact) -> bool:
+        record = self.records.get(fact.key)
+        return record is not None and fact in record.versions
+
+    def reused(self, fact: Fact) -> bool:
+        """Another fact of this source has the same event_id and record but other content."""
+        record = self.records.get(fact.key)
+        return record is not None and any(v.event_id == fact.event_id and v != fact for v in record.versions)
+
+    def with_fact(self, fact: Fact) -> tuple["Facts", dict[str, Any]]:
+        """The set with one more fact, and the base values that changed (none if it was there)."""
+        before = self.records.get(fact.key)
+        if before is not None and fact in before.versions:
+            return self, {}
+        record = Record(fact.key, _in_order((*before.versions, fact)) if before else (fact,))
+        by_group = dict(self.by_group)
+        changed: dict[str, Any] = {}
+        for name in {group(v.payload) for v in record.versions}:
+            others = tuple(r for r in by_group.get(name, ()) if r.key != fact.key)
+            by_group[name] = tuple(sorted((*others, record), key=lambda r: r.key))
+            changed[records(name).key] = by_group[name]
+        late = self._late_with(record)
+        if late is not self.late:
+            changed["late"] = tuple(sorted(entry for entries in late.values() for entry in entries))
+        return Facts({**self.records, fact.key: record}, by_group, late), changed
+
+    def _late_with(self, record: Record) -> dict[RecordKey, tuple[LateEntry, ...]]:
+        entries = _late(record)
+        if entries == self.late.get(record.key, ()):
+            return self.late
+        return {**self.late, record.key: entries}
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> "Facts":
+        """The set of the given facts, built at once."""
+        versions: dict[RecordKey, set[Fact]] = {}
+        for fact in facts:
+            versions.setdefault(fact.key, set()).add(fact)
+        by_record = {key: Record(key, _in_order(found)) for key, found in versions.items()}
+        by_group: dict[str, list[Record]] = {}
+        for key in sorted(by_record):
+            for name in {group(v.payload) for v in by_record[key].versions}:
+                by_group.setdefault(name, []).append(by_record[key])
+        late = {key: entries for key, record in by_record.items() if (entries := _late(record))}
+        return cls(by_record, {name: tuple(found) for name, found in by_group.items()}, late)
+
+    def base_values(self) -> dict[str, Any]:
+        """The base values of all groups that hold something."""
+        values: dict[str, Any] = {records(name).key: found for name, found in self.by_group.items()}
+        values["late"] = tuple(sorted(entry for entries in self.late.values() for entry in entries))
+        return values
