@@ -147,43 +147,78 @@ def _trimester(p: Pregnancy, day: date) -> Phase:
 PREGNANCIES: Final[Name[Pregnancies]] = Name("pregnancies")
 
 
-class ExposedDay(msgspec.Struct, frozen=True):
-    """One local day of exposure to a class of drugs. `amount` (IU, mg) None: unknown; `floor`: what counts at least on
-    the first day of a course and on a judged day, as an administered day is incomplete at its first dose."""
+Layer = Literal["administered", "dispensed", "ordered"]
 
-    day: date
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Consecutive local days of one daily amount: first to last, inclusive; `last` None: no end is known.
+
+    `amount` (IU a day for heparins, mg a day else) None: unknown. `begins`: the first day's beginning (first dose, or
+    starts_at, else midnight). `floor`: the ordered amount of an administered day, which may be incomplete.
+    `assumed`: the order gave no dose, the last known one stands for it.
+    """
+
+    first: date
+    last: date | None
     begins: datetime
     amount: Decimal | None
-    layer: Literal["administered", "dispensed", "ordered"]
+    layer: Layer
     assumed: bool = False
     floor: Decimal | None = None
     facts: tuple[Fact, ...] = ()
 
+    def covers(self, day: date) -> bool:
+        """The stretch contains the day."""
+        return self.first <= day and (self.last is None or day <= self.last)
+
 
 class Ledger(msgspec.Struct, frozen=True):
-    """The exposed days of one class in order.
+    """The exposed days of one class of drugs: disjoint stretches in order."""
 
-    `open_from`: an order without end is in force from this day on; the days after it are written out as far as any
-    rule counts, and there is then no last day.
-    """
+    stretches: tuple[Stretch, ...] = ()
 
-    days: tuple[ExposedDay, ...] = ()
-    open_from: date | None = None
+    @property
+    def open(self) -> bool:
+        """Exposure has no known end."""
+        return bool(self.stretches) and self.stretches[-1].last is None
 
-    def on(self, day: date) -> ExposedDay | None:
-        """The exposed day of that date."""
-        i = bisect_right(self.days, day, key=lambda d: d.day)
-        return self.days[i - 1] if i and self.days[i - 1].day == day else None
+    def on(self, day: date) -> Stretch | None:
+        """The stretch that covers a day, or None if the day is not exposed."""
+        i = bisect_right(self.stretches, day, key=lambda s: s.first)
+        return self.stretches[i - 1] if i and self.stretches[i - 1].covers(day) else None
 
-    def last_by(self, day: date) -> ExposedDay | None:
-        """The last exposed day on or before a date."""
-        i = bisect_right(self.days, day, key=lambda d: d.day)
-        return self.days[i - 1] if i else None
+    def last_by(self, day: date) -> date | None:
+        """The last exposed day on or before a day."""
+        i = bisect_right(self.stretches, day, key=lambda s: s.first)
+        if not i:
+            return None
+        last = self.stretches[i - 1].last
+        return day if last is None else min(last, day)
+
+    def next_from(self, day: date) -> date | None:
+        """The first exposed day on or after a day."""
+        if self.on(day) is not None:
+            return day
+        i = bisect_right(self.stretches, day, key=lambda s: s.first)
+        return self.stretches[i].first if i < len(self.stretches) else None
 
     def count(self, first: date, last: date) -> int:
-        """Exposed days from first to last, inclusive."""
-        low = bisect_right(self.days, first - timedelta(days=1), key=lambda d: d.day)
-        return max(0, bisect_right(self.days, last, key=lambda d: d.day) - low)
+        """How many days from first to last, inclusive, are exposed."""
+        total = 0
+        for s in self.stretches:
+            low, high = max(s.first, first), last if s.last is None else min(s.last, last)
+            total += max(0, (high - low).days + 1)
+        return total
+
+    def courses(self, gap: int) -> tuple[tuple[date, date | None], ...]:
+        """(first, last) of courses: exposed days not more than `gap` days apart are one course."""
+        made: list[tuple[date, date | None]] = []
+        for s in self.stretches:
+            if made and (before := made[-1][1]) is not None and (s.first - before).days <= gap:
+                made[-1] = (made[-1][0], s.last)
+            else:
+                made.append((s.first, s.last))
+        return tuple(made)
 
 
 @cache

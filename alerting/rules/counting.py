@@ -1,0 +1,146 @@
+"""Counting exposed days and mean doses, as evidence sheet 2.5 and intervals.csv HEP-01..03 have it."""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from schemas.days import FOREVER, ONE_DAY, Calendar
+from schemas.views import Episodes, Ledger, Stretch
+
+COURSE_GAP: Final = 7
+ROLLING: Final = 28
+_LONGEST: Final = 3660  # ten years: an order that is still open then has crossed whatever it will cross
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """The count up to and with one exposed day: `mean` of all known days, `recent` of the last 28 exposed days."""
+
+    day: date
+    begins: datetime
+    days: int
+    mean: Decimal | None
+    recent: Decimal | None
+
+
+class Count(msgspec.Struct, frozen=True):
+    """What is counted together: an episode's days [first, until), findings from `began` to `ended`.
+
+    `taken_over`: a finding reached before `began` begins there (a running course taken over); otherwise one reached
+    before belongs to the episode before.
+    """
+
+    episode: str
+    first: date
+    until: date | None
+    began: datetime
+    ended: datetime
+    taken_over: bool
+
+
+def counts(episodes: Episodes, exposure: Ledger, calendar: Calendar) -> tuple[Count, ...]:
+    """The counts of a class: one a pregnancy episode (a course running at the LMP counts whole), one a heparin episode."""
+    made = [
+        Count(p.episode, _running_since(exposure, p.start) or p.start, calendar.day(p.ended), p.began, p.ended, False)
+        for p in episodes.pregnancies
+    ]
+    for h in episodes.heparin:
+        until = h.last + ONE_DAY if h.last else None
+        made.append(Count(h.episode, h.counts_from, until, h.began, FOREVER, h.counts_from < h.first))
+    return tuple(made)
+
+
+def _running_since(exposure: Ledger, day: date) -> date | None:
+    courses = exposure.courses(COURSE_GAP)
+    return next((f for f, last in courses if f < day and (last is None or day <= last)), None)
+
+
+def exposed_days(exposure: Ledger, first: date, until: date | None) -> Iterator[tuple[date, datetime, Stretch]]:
+    """Each exposed day of [first, until) with its beginning."""
+    last_possible = first + timedelta(days=_LONGEST)
+    end = min(until, last_possible) if until else last_possible
+    for s in exposure.stretches:
+        day = max(s.first, first)
+        stop = end if s.last is None else min(end, s.last + ONE_DAY)
+        while day < stop:
+            yield day, s.begins, s
+            day += ONE_DAY
+
+
+def _neighbour(exposure: Ledger, day: date) -> Decimal | None:
+    found = exposure.on(day)
+    return found.amount if found else None
+
+
+def _largest(*amounts: Decimal | None) -> Decimal | None:
+    return max((a for a in amounts if a is not None), default=None)
+
+
+def _floor(exposure: Ledger, s: Stretch, day: date, neighbour: date) -> Decimal | None:
+    """What an administered day counts at least: the order in force, else the neighbouring day."""
+    return s.floor if s.floor is not None else _neighbour(exposure, neighbour)
+
+
+def counted(exposure: Ledger, count: Count, calendar: Calendar) -> Iterator[Counted]:
+    """The count at each exposed day; the day itself and first days of courses count at least the order in force."""
+    days = known = 0
+    total = Decimal(0)
+    last28: deque[Decimal | None] = deque(maxlen=ROLLING)
+    before: date | None = None
+    for day, s_begins, s in exposed_days(exposure, count.first, count.until):
+        days += 1
+        begins = s_begins if day == s.first else calendar.midnight(day)
+        first_of_course = before is None or (day - before).days > COURSE_GAP
+        amount = judged = s.amount
+        if s.layer == "administered":
+            if first_of_course:
+                amount = _largest(s.amount, _floor(exposure, s, day, day + ONE_DAY))
+            judged = _largest(amount, _floor(exposure, s, day, day - ONE_DAY))
+        recent = [a for a in (*list(last28)[-(ROLLING - 1) :], judged) if a is not None]
+        yield Counted(
+            day,
+            begins,
+            days,
+            _mean(total, known, judged),
+            sum(recent, Decimal(0)) / len(recent) if recent else None,
+        )
+        last28.append(amount)
+        if amount is not None:
+            total, known = total + amount, known + 1
+        before = day
+
+
+def _mean(total: Decimal, known: int, judged: Decimal | None) -> Decimal | None:
+    if judged is None:
+        return total / known if known else None
+    return (total + judged) / (known + 1)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """How long exposure stays recent after a day: `ended`, and pauses (from, resumed) longer than `pause` days."""
+
+    ended: datetime
+    last: date | None
+    pauses: tuple[tuple[datetime, datetime | None], ...]
+
+
+def held(exposure: Ledger, day: date, recent: int, pause: int, calendar: Calendar) -> Held:
+    """Exposure is recent until midnight of L + `recent`, L the last exposed day; a day before that prolongs it."""
+    last: date | None = day
+    pauses: list[tuple[datetime, datetime | None]] = []
+    for s in exposure.stretches:
+        if last is None or (s.last is not None and s.last <= last):
+            continue
+        if s.first > last:
+            if s.begins >= calendar.midnight(last, recent):
+                break
+            if s.begins > calendar.midnight(last, pause):
+                pauses.append((calendar.midnight(last, pause), s.begins))
+        last = s.last
+    if last is None:
+        return Held(FOREVER, None, tuple(pauses))
+    pauses.append((calendar.midnight(last, pause), None))
+    return Held(calendar.midnight(last, recent), last, tuple(pauses))

@@ -1,0 +1,198 @@
+"""Heparin: long exposure, the published fracture range, and prolonged low-molecular-weight heparin.
+
+Source: intervals.csv HEP-01 to HEP-04 and HEP-06; evidence sheet 2.4 and 2.5.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from alerting.judge import Judge
+from alerting.rule import Rule
+from alerting.rules.counting import Count, Counted, Held, counted, counts, held
+from alerting.rules.risk_score import RISK_ITEMS, RiskItems
+from schemas.days import FOREVER
+from schemas.definitions import Reader
+from schemas.facts import Lab
+from schemas.intervals import Evidence, Interval, Intervals, Severity
+from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, labs, ledger
+
+_UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
+Reached = Callable[[Judge, Counted], bool]
+
+
+def _course(count: Counted, first: Counted, exposure: Ledger, drug: str, unit: str) -> tuple[Evidence, ...]:
+    """The course that a finding rests on, with the records that it was read from."""
+    mean = None if count.mean is None else round(float(count.mean))
+    course = Evidence(f"{drug} course", value=mean, unit=unit, begins=first.begins, ends=count.begins)
+    facts = {f.key: f for s in exposure.stretches if s.first <= count.day for f in s.facts}
+    records = tuple(
+        Evidence(f"{drug} record", f.record_id, f.event_id, f.source) for _, f in sorted(facts.items())[-_MOST_RECORDS:]
+    )
+    return (course, *records)
+
+
+_MOST_RECORDS = 12  # an alert is read by people: the latest records lead to the rest
+
+
+def _finding(  # noqa: PLR0913 - a finding is made of these
+    count: Count, day: Counted, first: Counted, exposure: Ledger, recent: Held, *, again: bool
+) -> Interval | None:
+    began = day.begins
+    if began < count.began:
+        if not count.taken_over or recent.ended <= count.began:
+            return None
+        began = count.began
+    if began >= count.ended and not again:
+        return None
+    return Interval(
+        began,
+        min(recent.ended, count.ended),
+        episode=count.episode,
+        evidence=_course(day, first, exposure, "unfractionated heparin", "[IU]/d"),
+        details=(
+            ("mean", None if day.mean is None else round(float(day.mean))),
+            ("days", day.days),
+            ("since", first.day.isoformat()),
+        ),
+    )
+
+
+def _reached(  # noqa: PLR0913 - the rule's figures
+    chart: Reader, judge: Judge, reached: Reached, *, once: bool = False, pause: int = 90
+) -> Iterator[tuple[Interval, Held]]:
+    """The findings of a tier: from the first day that reaches it until exposure is no longer recent; then anew."""
+    exposure, calendar = chart[_UFH], chart.calendar
+    if not exposure.stretches:
+        judge.out_of_scope("no unfractionated heparin")
+        return
+    recent_days = judge.days("recent_days")
+    for count in counts(chart[EPISODES], exposure, calendar):
+        ended: datetime | None = None
+        first: Counted | None = None
+        for day in counted(exposure, count, calendar):
+            first = first or day
+            judge.looks_at(day.day)
+            if (ended is not None and day.begins < ended) or not reached(judge, day):
+                continue
+            recent = held(exposure, day.day, recent_days, pause, calendar)
+            ended = recent.ended
+            found = _finding(count, day, first, exposure, recent, again=False)
+            if found is not None:
+                yield found, recent
+            if once or ended == FOREVER:
+                break
+
+
+def _hep_01(chart: Reader, judge: Judge) -> Intervals:
+    def reached(judge: Judge, day: Counted) -> bool:
+        return judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", day.mean)
+
+    return tuple(interval for interval, _ in _reached(chart, judge, reached, once=True))
+
+
+def _hep_02(chart: Reader, judge: Judge) -> Intervals:
+    def reached(judge: Judge, day: Counted) -> bool:
+        larger = max((m for m in (day.mean, day.recent) if m is not None), default=None)
+        return judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", larger)
+
+    return tuple(interval for interval, _ in _reached(chart, judge, reached))
+
+
+def _hep_04(chart: Reader, judge: Judge) -> Intervals:
+    def reached(judge: Judge, day: Counted) -> bool:
+        long = judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", day.mean)
+        longer = judge.at_least("longer_exposed_days", day.days) and judge.at_least("longer_mean_daily_dose", day.mean)
+        return long or longer
+
+    found = _reached(chart, judge, reached, pause=judge.days("downgrade_days"))
+    return tuple(_closed_by_plan(chart, msgspec.structs.replace(i, steps=_steps(i, recent))) for i, recent in found)
+
+
+def _steps(interval: Interval, recent: Held) -> tuple[tuple[datetime, Severity], ...]:
+    """Critical; advisory after a pause, critical again when exposure resumes."""
+    steps: list[tuple[datetime, Severity]] = [(interval.began, "critical")]
+    for pause, resumed in recent.pauses:
+        if interval.began < pause < interval.ended:
+            steps.append((pause, "advisory"))
+        elif pause <= interval.began and (resumed is None or resumed > interval.began):
+            steps[0] = (interval.began, "advisory")
+        if resumed is not None and interval.began < resumed < interval.ended:
+            steps.append((resumed, "critical"))
+    return tuple(steps)
+
+
+def _closed_by_plan(chart: Reader, interval: Interval) -> Interval:
+    closed = chart[ANSWERS].closing("HEP-04", interval.episode or "", interval.began, frozenset({"plan"}))
+    return msgspec.structs.replace(interval, closed=closed)
+
+
+def _hep_06(chart: Reader, judge: Judge) -> Intervals:
+    exposure, calendar = chart[_LMWH], chart.calendar
+    made: list[Interval] = []
+    if not chart[PREGNANCIES].episodes:
+        judge.out_of_scope("no pregnancy episode")
+    for count in counts(chart[EPISODES], exposure, calendar):
+        if not any(p.episode == count.episode and p.began == count.began for p in chart[PREGNANCIES].episodes):
+            continue
+        ended: datetime | None = None
+        first: Counted | None = None
+        for day in counted(exposure, count, calendar):
+            first = first or day
+            judge.looks_at(day.day)
+            if (ended is not None and day.begins < ended) or not judge.at_least("exposed_days", day.days):
+                continue
+            recent = held(exposure, day.day, judge.days("recent_days"), judge.days("recent_days"), calendar)
+            ended = recent.ended
+            began = max(day.begins, count.began)
+            if began < min(ended, count.ended):
+                made.append(_lmwh(chart[RISK_ITEMS], began, min(ended, count.ended), count, day, first, exposure))
+            if ended == FOREVER:
+                break
+    return tuple(made)
+
+
+def _lmwh(  # noqa: PLR0913 - a finding is made of these
+    items: RiskItems, began: datetime, ended: datetime, count: Count, day: Counted, first: Counted, exposure: Ledger
+) -> Interval:
+    return Interval(
+        began,
+        ended,
+        steps=items.steps(began, ended, without=frozenset({"ufh_tier", "lmwh_days"})),
+        episode=count.episode,
+        evidence=_course(day, first, exposure, "low-molecular-weight heparin", "[IU]/d"),
+        details=(("days", day.days), ("since", first.day.isoformat())),
+    )
+
+
+def _asks(chart: Reader, judge: Judge, interval: Interval, now: datetime) -> Iterator[str]:
+    exposure = chart[_UFH]
+    today = chart.calendar.day(now)
+    if any(s.amount is None or s.assumed for s in exposure.stretches if s.first <= today):
+        yield "dose unknown or assumed on some of the counted days"
+    if not any(_final_since(f.payload, now, chart) for f in chart[labs("25OHD")]):
+        yield "25-OH vitamin D not resulted in 180 days"
+    if exposure.open:
+        yield "order without a planned end"
+
+
+def _final_since(payload: object, now: datetime, chart: Reader) -> bool:
+    if not isinstance(payload, Lab):
+        return False
+    return payload.collected_at <= now and (chart.calendar.day(now) - chart.calendar.day(payload.collected_at)).days <= 180  # noqa: PLR2004 - the words of the question
+
+
+def _asks_hep_06(chart: Reader, _judge: Judge, _interval: Interval, now: datetime) -> Iterator[str]:
+    yield from chart[RISK_ITEMS].never_asked(now)
+
+
+_READS = (_UFH, EPISODES)
+
+RULES = (
+    Rule("HEP-01", _READS, _hep_01, _asks, (labs("25OHD"),), superseded_by=("HEP-02", "HEP-03", "HEP-04", "HEP-05")),
+    Rule("HEP-02", _READS, _hep_02, _asks, (labs("25OHD"),), superseded_by=("HEP-04", "HEP-05")),
+    Rule("HEP-03", _READS, _hep_02, _asks, (labs("25OHD"),), superseded_by=("HEP-02", "HEP-04", "HEP-05")),
+    Rule("HEP-04", (*_READS, ANSWERS), _hep_04, _asks, (labs("25OHD"),)),
+    Rule("HEP-06", (_LMWH, EPISODES, PREGNANCIES, RISK_ITEMS), _hep_06, _asks_hep_06),
+)

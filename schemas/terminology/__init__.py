@@ -1,0 +1,1 @@
+"""What codes mean: packaged rows, their index, and a site's own."""

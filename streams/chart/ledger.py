@@ -1,0 +1,330 @@
+"""The exposure ledger of a class of drugs, day by day: administered before dispensed before ordered, never added.
+
+Source: evidence sheet 2.5 (counting); all of it heuristic, and said so in docs/counting.md.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from schemas.days import ONE_DAY, Calendar
+from schemas.definitions import Definition, Reader, Record, Records, records
+from schemas.facts import Dose, Fact, Measured, Order, Supply
+from schemas.views import Layer, Ledger, Stretch, ledger
+from streams.chart.amounts import HEPARINS, MOST_IU_A_DAY, Drug, WeightAt, amount, hourly, one_dose
+from streams.chart.timeline import Span, spans
+
+LONGEST_ASSUMED: Final = 14
+_GIVEN: Final = frozenset({"completed", "in_progress", "stopped"})
+_SECONDS_AN_HOUR: Final = Decimal(3600)
+
+Worth = Callable[[str], Decimal | None]
+"""How much of the ledger's unit one unit of a drug is worth, by the drug's name (mg prednisone a mg); None: not counted."""
+
+
+class _Cover(msgspec.Struct, frozen=True):
+    """Days covered by one thing said: `ends_with` and `starts_with` tell a switch day."""
+
+    first: date
+    last: date | None
+    begins: datetime
+    amount: Decimal | None
+    fact: Fact
+    order: str
+    no_dose: bool = False
+    as_of: datetime | None = None
+
+
+class _Ledger:
+    """One building of a ledger."""
+
+    def __init__(self, drug_class: str, calendar: Calendar, weight: WeightAt, worth: Worth) -> None:
+        self.drug_class = drug_class
+        self.calendar = calendar
+        self.weight = weight
+        self.worth = worth
+        self.most = MOST_IU_A_DAY if drug_class in HEPARINS else None
+
+    def worthy(self, drug: str, found: Decimal | None) -> Decimal | None:
+        factor = self.worth(drug)
+        return None if found is None or factor is None else found * factor
+
+    def sane(self, found: Decimal | None) -> Decimal | None:
+        """An amount a day beyond any therapy is an error of unit: unknown."""
+        return None if found is not None and self.most is not None and found > self.most else found
+
+    def _exposes(self, drug: Drug) -> bool:
+        return drug.drug_class == self.drug_class and not drug.excluded
+
+    # ---- ordered
+
+    def ordered(self, order_id: str, timeline: Sequence[Span]) -> Iterator[_Cover]:
+        for span in timeline:
+            order = span.fact.payload
+            if not isinstance(order, Order) or not self._exposes(order) or not span.active or order.as_needed:
+                continue
+            first, last = self._days(span.begins, span.ends)
+            if last is not None and last < first:
+                continue
+            daily = self._ordered_amount(order, span)
+            no_dose = order.dose is None and order.rate is None
+            yield _Cover(first, last, span.begins, self.sane(daily), span.fact, order_id, no_dose)
+
+    def _days(self, begins: datetime, ends: datetime | None) -> tuple[date, date | None]:
+        """The local days that [begins, ends) touches."""
+        first = self.calendar.day(begins)
+        if ends is None:
+            return first, None
+        last = self.calendar.day(ends)
+        return first, last - ONE_DAY if self.calendar.midnight(last) == ends and last > first else last
+
+    def _ordered_amount(self, order: Order, span: Span) -> Decimal | None:
+        weight = self.weight(span.begins)
+        if order.rate is not None:
+            found = hourly(order, weight)
+            return self.worthy(order.drug, None if found is None else found * 24)
+        dose = one_dose(order, weight)
+        if dose is None or order.doses_per_day is None:
+            return None
+        return self.worthy(order.drug, dose * order.doses_per_day)
+
+    # ---- dispensed
+
+    def dispensed(self, fact: Fact, orders: dict[str, tuple[Span, ...]]) -> _Cover | None:
+        supply = fact.payload
+        if not isinstance(supply, Supply) or not self._exposes(supply):
+            return None
+        if supply.days_supply is None or supply.days_supply < 1:
+            return None
+        first = self.calendar.day(supply.dispensed_at)
+        last = first + timedelta(days=int(supply.days_supply) - 1)
+        for span in orders.get(supply.placer_order or "", ()):
+            if span.fact.payload.status != "active" and span.begins > supply.dispensed_at:
+                held, until = self._days(supply.dispensed_at, span.begins)
+                last = min(last, until or held)
+                break
+        found = self.sane(self._supplied_amount(supply, first, orders))
+        return _Cover(first, last, supply.dispensed_at, found, fact, supply.placer_order or "", as_of=supply.dispensed_at)
+
+    def _supplied_amount(self, supply: Supply, day: date, orders: dict[str, tuple[Span, ...]]) -> Decimal | None:
+        weight = self.weight(supply.dispensed_at)
+        dose = one_dose(supply, weight)
+        if dose is not None and supply.doses_per_day is not None:
+            return self.worthy(supply.drug, dose * supply.doses_per_day)
+        held = amount(supply, supply.quantity, supply.quantity_unit, weight)
+        if held is not None and supply.days_supply:
+            return self.worthy(supply.drug, held / supply.days_supply)
+        for span in orders.get(supply.placer_order or "", ()):
+            order = span.fact.payload
+            if isinstance(order, Order) and span.active and self.calendar.day(span.begins) <= day:
+                return self._ordered_amount(order, span)
+        return None
+
+    # ---- administered
+
+    def administered(self, facts: Iterable[Fact]) -> tuple[dict[date, Stretch], set[date]]:
+        """Exposed days by doses given, and days on which every administration was not done."""
+        given: dict[date, list[tuple[datetime, Decimal | None, Fact]]] = {}
+        not_given: set[date] = set()
+        for fact in facts:
+            dose = fact.payload
+            if not isinstance(dose, Dose) or not self._exposes(dose):
+                continue
+            if dose.status in _GIVEN:
+                for day, begins, part in self._parts(dose):
+                    given.setdefault(day, []).append((begins, part, fact))
+            elif dose.status == "not_done":
+                not_given.add(self.calendar.day(dose.given_at))
+        days = {day: self._day(day, parts) for day, parts in given.items()}
+        return days, not_given - days.keys()
+
+    def _day(self, day: date, parts: Sequence[tuple[datetime, Decimal | None, Fact]]) -> Stretch:
+        known = [part for _, part, _ in parts if part is not None]
+        total = self.sane(sum(known, Decimal(0))) if len(known) == len(parts) else None
+        begins = min(begins for begins, _, _ in parts)
+        return Stretch(day, day, begins, total, "administered", facts=tuple(fact for _, _, fact in parts))
+
+    def _parts(self, dose: Dose) -> Iterator[tuple[date, datetime, Decimal | None]]:
+        """An infusion is integrated over its days; anything else is of the day on which it was given."""
+        weight = self.weight(dose.given_at)
+        rate = hourly(dose, weight)
+        first = self.calendar.day(dose.given_at)
+        if dose.ends_at is None or dose.ends_at <= dose.given_at or (rate is None and dose.rate is None):
+            yield first, dose.given_at, self.worthy(dose.drug, one_dose(dose, weight))
+            return
+        begins = dose.given_at
+        while begins < dose.ends_at:
+            day = self.calendar.day(begins)
+            ends = min(dose.ends_at, self.calendar.midnight(day, 1))
+            hours = Decimal((ends - begins).total_seconds()) / _SECONDS_AN_HOUR
+            yield day, begins, self.worthy(dose.drug, None if rate is None else rate * hours)
+            begins = ends
+
+
+def _sum(covers: Sequence[_Cover]) -> Decimal | None:
+    known = [c.amount for c in covers if c.amount is not None]
+    return sum(known, Decimal(0)) if len(known) == len(covers) else None
+
+
+def _counting(covers: Sequence[_Cover], day: date) -> list[_Cover]:
+    """The orders that count on a day: on a switch day only what starts, else all together."""
+    starting = [c for c in covers if c.first == day]
+    if starting:
+        covers = [c for c in covers if c.first == day or c.last != day]
+        latest = {c.order: c for c in sorted(covers, key=lambda c: c.begins)}
+        return list(latest.values())
+    return list(covers)
+
+
+def _cuts(covers: Sequence[_Cover]) -> list[date]:
+    """The days on which the set of covering orders may differ from the day before."""
+    days: set[date] = set()
+    for c in covers:
+        days |= {c.first, c.first + ONE_DAY}
+        if c.last is not None:
+            days |= {c.last, c.last + ONE_DAY}
+    return sorted(days)
+
+
+def _layered(covers: Sequence[_Cover], layer: Layer, calendar: Calendar) -> list[Stretch]:
+    """Stretches of one layer from things that overlap."""
+    made = []
+    cuts = _cuts(covers)
+    for i, day in enumerate(cuts):
+        last = cuts[i + 1] - ONE_DAY if i + 1 < len(cuts) else None
+        there = [c for c in covers if c.first <= day and (c.last is None or day <= c.last)]
+        if not there:
+            continue
+        if layer == "dispensed":
+            there = [max(there, key=lambda c: (c.begins, c.fact.rank))]
+        else:
+            there = _counting(there, day)
+        begins = min((c.begins for c in there if c.first == day), default=None)
+        earlier = any(c.first < day for c in there)
+        begins = calendar.midnight(day) if begins is None or earlier else begins
+        facts = tuple(c.fact for c in there)
+        no_dose = any(c.no_dose for c in there)
+        made.append(Stretch(day, last, begins, _sum(there), layer, assumed=no_dose, facts=facts))
+    return made
+
+
+def _without(stretches: Iterable[Stretch], days: Iterable[date], calendar: Calendar) -> list[Stretch]:
+    """The stretches less single days."""
+    made = list(stretches)
+    for day in sorted(days):
+        for i, s in enumerate(made):
+            if s.covers(day):
+                before = [msgspec.structs.replace(s, last=day - ONE_DAY)] if s.first < day else []
+                after = [
+                    msgspec.structs.replace(s, first=day + ONE_DAY, begins=calendar.midnight(day + ONE_DAY))
+                ] if s.last is None or day < s.last else []
+                made[i : i + 1] = before + after
+                break
+    return made
+
+
+def _minus(lower: Sequence[Stretch], upper: Sequence[Stretch], calendar: Calendar) -> list[Stretch]:
+    """The lower layer where the upper one is silent."""
+    made = list(lower)
+    for u in upper:
+        kept: list[Stretch] = []
+        for s in made:
+            if (u.last is not None and u.last < s.first) or (s.last is not None and s.last < u.first):
+                kept.append(s)
+                continue
+            if s.first < u.first:
+                kept.append(msgspec.structs.replace(s, last=u.first - ONE_DAY))
+            if u.last is not None and (s.last is None or u.last < s.last):
+                after = u.last + ONE_DAY
+                kept.append(msgspec.structs.replace(s, first=after, begins=calendar.midnight(after)))
+        made = kept
+    return made
+
+
+def _assume(stretches: Sequence[Stretch], calendar: Calendar) -> Iterator[Stretch]:
+    """Orders without a dose take the last known amount for at most 14 days; after that it is unknown."""
+    known: Decimal | None = None
+    left = LONGEST_ASSUMED
+    for s in stretches:
+        if not (s.assumed and s.amount is None):
+            if s.amount is not None:
+                known, left = s.amount, LONGEST_ASSUMED
+            yield msgspec.structs.replace(s, assumed=False) if s.assumed else s
+            continue
+        length = None if s.last is None else (s.last - s.first).days + 1
+        covered = 0 if known is None else left if length is None else min(left, length)
+        if covered:
+            last = s.first + timedelta(days=covered - 1)
+            yield msgspec.structs.replace(s, last=last, amount=known)
+            left -= covered
+        if length is None or covered < length:
+            first = s.first + timedelta(days=covered)
+            begins = s.begins if not covered else calendar.midnight(first)
+            yield msgspec.structs.replace(s, first=first, begins=begins, assumed=False)
+
+
+def _orders(found: Records) -> dict[str, tuple[Span, ...]]:
+    """Timelines by order: one placer order number is one order, from any source."""
+    pooled: dict[str, list[Fact]] = {}
+    for record in found:
+        for version in record.live:
+            if isinstance(version.payload, Order):
+                name = version.payload.placer_order or "\x1f".join(record.key)
+                pooled.setdefault(name, []).append(version)
+    return {name: spans(versions) for name, versions in pooled.items()}
+
+
+def _winning(found: Iterable[Record]) -> list[Fact]:
+    return [r.winner for r in found if r.winner is not None]
+
+
+def build(found: Records, drug_class: str, calendar: Calendar, weight: WeightAt, worth: Worth) -> Ledger:
+    """The ledger of the records of one class.
+
+    Topic: `found` may hold orders whose other versions are of another class; those versions expose to nothing here.
+    """
+    building = _Ledger(drug_class, calendar, weight, worth)
+    orders = _orders(found)
+    facts = _winning(found)
+    ordered = _layered([c for name, t in orders.items() for c in building.ordered(name, t)], "ordered", calendar)
+    supplies = [c for f in facts if (c := building.dispensed(f, orders)) is not None]
+    dispensed = _layered(supplies, "dispensed", calendar)
+    given, not_given = building.administered(facts)
+    lower = dispensed + _minus(ordered, dispensed, calendar)
+    lower = _without(sorted(lower, key=lambda s: s.first), not_given | given.keys(), calendar)
+    by_order = Ledger(tuple(sorted(ordered, key=lambda s: s.first)))
+    doses = [
+        msgspec.structs.replace(s, floor=at.amount) if (at := by_order.on(day)) is not None else s
+        for day, s in given.items()
+    ]
+    stretches = sorted((*lower, *doses), key=lambda s: s.first)
+    return Ledger(tuple(_assume(stretches, calendar)))
+
+
+def _weights(facts: Records) -> WeightAt:
+    """The last weight on or before an instant, in kg."""
+    known = sorted(
+        (p.observed_at, p.value)
+        for f in _winning(facts)
+        if isinstance(p := f.payload, Measured) and p.value is not None
+    )
+
+    def at(instant: datetime) -> Decimal | None:
+        return next((value for seen, value in reversed(known) if seen <= instant), None)
+
+    return at
+
+
+def ledger_of(drug_class: str, worth: Worth = lambda _drug: Decimal(1)) -> Definition[Ledger]:
+    """The definition of the ledger of a class: [IU] a day for heparins, else mg a day times `worth`."""
+    drugs, weights = records(f"drug/{drug_class}"), records("measurement/body_weight")
+
+    def derive(chart: Reader) -> Ledger:
+        found = chart[drugs]
+        return build(found, drug_class, chart.calendar, _weights(chart[weights]), worth) if found else Ledger()
+
+    reads: tuple[Any, ...] = (drugs, weights)
+    return Definition(ledger(drug_class), reads, derive)

@@ -1,0 +1,62 @@
+"""Who the patient is: PID-3 and its like, by the site's preferences.
+
+Source: HL7 v2.5.1 chapter 3.4.2 (PID), 2A.14 (CX), table 0203.
+"""
+
+from typing import Final
+
+from streams.intake.hl7v2.message import Element, Segment
+from streams.intake.hl7v2.untranslatable import UntranslatableError
+from streams.intake.site import Site
+
+_MEDICAL_RECORD: Final = "MR"
+_OLD_FIELDS: Final = {"PID": (2, 4), "MRG": (4,)}
+_LIST_FIELD: Final = {"PID": 3, "MRG": 1}
+
+
+def patient_id(segment: Segment, site: Site) -> str:
+    """The one name of the patient.
+
+    Errors: UntranslatableError where the segment has no identifier.
+    """
+    return patient_ids(segment, site)[0]
+
+
+def patient_ids(segment: Segment, site: Site) -> list[str]:
+    """Every identifier that names the patient as well as the first: of the same authority rank and type.
+
+    Errors: UntranslatableError where the segment has no identifier.
+    """
+    given = _identifiers(segment)
+    if not given:
+        field = _LIST_FIELD[segment.name]
+        raise UntranslatableError("no patient identifier; accepted: NUMBER^^^AUTHORITY^MR", segment.where(field))
+    best = max(given, key=lambda element: _rank(element, site))  # of equals the first
+    like_best = [e for e in given if _rank(e, site) == _rank(best, site) and e.part(5) == best.part(5)]
+    return list(dict.fromkeys(name(element, site) for element in like_best))
+
+
+def all_names(segment: Segment, site: Site) -> set[str]:
+    """Every identifier of the segment, whatever its type."""
+    return {name(element, site) for element in _identifiers(segment)}
+
+
+def name(identifier: Element, site: Site) -> str:
+    """`AUTHORITY|number`: the authority is the namespace, else the universal id, of CX.4."""
+    return site.name(identifier.part(1), authority(identifier))
+
+
+def authority(identifier: Element) -> str:
+    return identifier.part(4, 1) or identifier.part(4, 2)
+
+
+def _identifiers(segment: Segment) -> list[Element]:
+    listed = [element for element in segment.each(_LIST_FIELD[segment.name]) if element.part(1)]
+    older = [element for field in _OLD_FIELDS[segment.name] for element in segment.each(field) if element.part(1)]
+    return listed or older
+
+
+def _rank(identifier: Element, site: Site) -> tuple[bool, bool, bool]:
+    wanted, kind = site.preferred_authority, identifier.part(5)
+    named = wanted is not None and wanted in (identifier.part(4, 1), identifier.part(4, 2))
+    return named, kind == site.preferred_identifier_type, kind == _MEDICAL_RECORD
