@@ -1,6 +1,15 @@
-"""All rules, in the order in which they are listed: one file a clinical group, one line here."""
+"""All rules, in the order in which they are listed, and the clinical nouns that they share: one line a file."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from alerting.rule import Rule
 from alerting.rules import heparin
+from schemas.definitions import Definition
+from schemas.rulepack import RulePack
+from schemas.tables import Tables
 
 RULES: tuple[Rule, ...] = (*heparin.RULES,)
+
+DEFINITIONS: tuple[Callable[[RulePack, Tables], Iterable[Definition[Any]]], ...] = ()
+"""Shared nouns: each is made from the pack's limits and the published tables."""

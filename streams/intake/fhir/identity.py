@@ -15,7 +15,7 @@ from streams.intake.fhir import times
 from streams.intake.fhir.codes import shown
 from streams.intake.fhir.datatypes import Identifier, Reference
 from streams.intake.fhir.reading import Entry, NotTranslatableError, digest, fit, read_part
-from streams.intake.fhir.references import Content, address, contained, searched_identifier
+from streams.intake.fhir.references import Content, address, searched_identifier
 from streams.intake.fhir.resources import HumanName, Patient, Resource
 from streams.intake.site import Site
 
@@ -81,7 +81,12 @@ def _by_address(entry: Entry, reference: str) -> str | None:
     found = entry.document.shelf.find(reference, entry.base)
     key = _key_of(found, entry.base) if found is not None and not address(reference, entry.base) else None
     key = key or _key(reference, entry.base)
-    return (entry.document.directory.patient(key) or f"fhir|{key}") if key else None
+    return (entry.document.directory.patient(key) or provisional(key)) if key else None
+
+
+def provisional(key: str) -> str:
+    """The `patient_id` of a Patient of whom only the address is known."""
+    return fit(f"fhir|{key}")
 
 
 def _key(reference: str, base: str) -> str | None:
@@ -104,18 +109,21 @@ def patient_events(entry: Entry, full_url: str) -> Iterator[AnyEvent]:
         raise entry.refused("nothing names this Patient; expected an id or an identifier", "id")
     recorded = _recorded_at(entry, seen)
     before = entry.document.directory.patient(key) if key else None
-    patient_id = known or before or f"fhir|{key}"
+    patient_id = known or before or provisional(key or "")
     yield _patient(entry, seen, patient_id, recorded)
     if key and known and before != known:
         entry.document.directory.know_patient(key, known)
-        yield _merge(entry, f"fhir|{key}", known, recorded, "#identity")
+        yield _merge(entry, provisional(key), known, recorded, "#identity")
     yield from _links(entry, seen, patient_id, recorded)
 
 
 def _recorded_at(entry: Entry, seen: Patient) -> datetime:
     """When the Patient was said; one that nothing dates ranks below every one that is dated: it is of the birth day."""
-    born = seen.birth_date if seen.birth_date and not times.is_partial(seen.birth_date) else None
-    return entry.recorded_at(entry.document.said_at, entry.at(born, "birthDate"))
+    if entry.last_updated() or entry.document.said_at or not seen.birth_date or times.is_partial(seen.birth_date):
+        return entry.recorded_at()
+    entry.document.count("undated_patient")
+    born = entry.day(seen.birth_date, "birthDate")
+    return entry.recorded_at(times.midnight(born, entry.document.site.time_zone) if born else None)
 
 
 def _patient(entry: Entry, seen: Patient, patient_id: str, recorded: datetime) -> AnyEvent:
@@ -126,8 +134,17 @@ def _patient(entry: Entry, seen: Patient, patient_id: str, recorded: datetime) -
         birth_date=_birth_date(entry, seen),
         sex=seen.gender if seen.gender in _GENDERS else None,
         name=_name(seen.name),
-        deceased_at=entry.at(seen.deceased_date_time, "deceasedDateTime"),
+        deceased_at=_deceased_at(entry, seen),
     )
+
+
+def _deceased_at(entry: Entry, seen: Patient) -> datetime | None:
+    """When the patient died; a time that cannot be read is refused by itself, for the identity still holds."""
+    try:
+        return entry.at(seen.deceased_date_time, "deceasedDateTime")
+    except NotTranslatableError as error:
+        entry.refuse(error)
+        return None
 
 
 def _birth_date(entry: Entry, seen: Patient) -> Any:
@@ -138,7 +155,8 @@ def _birth_date(entry: Entry, seen: Patient) -> Any:
 
 
 def _name(names: tuple[HumanName, ...]) -> str | None:
-    usual = sorted((each for each in names if each.use != "old"), key=lambda each: each.use not in {"official", "usual"})
+    current = (each for each in names if each.use != "old")
+    usual = sorted(current, key=lambda each: each.use not in {"official", "usual"})
     return next((text for each in usual if (text := _words(each))), None)
 
 
@@ -158,7 +176,4 @@ def _links(entry: Entry, seen: Patient, patient_id: str, recorded: datetime) -> 
 
 
 def _merge(entry: Entry, retired: str, into: str, recorded: datetime, part: str) -> AnyEvent:
-    return entry.event(events.PatientMerge, part=part, patient_id=fit(retired), into=into, recorded_at=recorded)
-
-
-__all__ = ["contained", "known_name", "patient_events", "patient_of"]
+    return entry.event(events.PatientMerge, part=part, patient_id=retired, into=into, recorded_at=recorded)

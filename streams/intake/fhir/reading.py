@@ -19,6 +19,7 @@ from streams.intake.fhir import times
 from streams.intake.fhir.datatypes import Part, Reference
 from streams.intake.fhir.references import Content, Shelf, address, contained
 from streams.intake.fhir.resources import Resource
+from streams.intake.outcome import Refusal
 from streams.intake.site import Directory, Site
 
 P = TypeVar("P", bound=Part)
@@ -49,6 +50,7 @@ class Document:
     said_at: datetime | None = None
     ignored: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
+    refusals: list[Refusal] = field(default_factory=list)
 
     @property
     def source(self) -> str:
@@ -70,19 +72,20 @@ class Entry:
     """One resource: what it is called, where it lives, when it was said."""
 
     document: Document
-    type: str
+    resource_type: str
     content: Content
     record_id: str
     event_id: str
     base: str = ""
     said_at: datetime | None = None
+    name: str = ""
 
     def read(self, model: type[P]) -> P:
         """The resource as its model.
 
         Errors: NotTranslatableError names the element; nothing of the resource is quoted.
         """
-        return read_part(model, self.content, self.type)
+        return read_part(model, self.content, self.resource_type)
 
     def find(self, reference: Reference | None, kind: str) -> Content | None:
         """The resource of a type that a reference names, contained or in the same Bundle."""
@@ -131,7 +134,11 @@ class Entry:
 
     def refused(self, reason: str, where: str) -> NotTranslatableError:
         """The refusal of this resource at an element of it."""
-        return NotTranslatableError(reason, f"{self.type}.{where}" if where else self.type)
+        return NotTranslatableError(reason, f"{self.resource_type}.{where}" if where else self.resource_type)
+
+    def refuse(self, error: NotTranslatableError) -> None:
+        """Keep a refusal: of the whole resource, or of an element without which the rest still holds."""
+        self.document.refusals.append(Refusal(self.name, error.reason, error.where))
 
     def last_updated(self) -> datetime | None:
         """meta.lastUpdated, or when the Bundle says that this version was stored."""
@@ -154,13 +161,14 @@ class Entry:
             raise self.refused("nothing says when this was recorded; expected an instant", "meta.lastUpdated")
         return said
 
-    def event(self, model: type[E], *, part: str = "", part_of_event: str = "", where: str = "", **payload: Any) -> E:
+    def event(self, model: type[E], *, part: str = "", version: str = "", where: str = "", **payload: Any) -> E:
         """An event of this resource; `part` names a record within it.
 
         Errors: NotTranslatableError where the model refuses a field.
         """
+        place = f"{self.resource_type}.{where}" if where else self.resource_type
         said = {
-            "event_id": fit(self.event_id + part + part_of_event),
+            "event_id": fit(self.event_id + part + version),
             "source": self.document.source,
             "record_id": fit(self.record_id + part),
             "kind": _WORDS[model],
@@ -169,7 +177,7 @@ class Entry:
         try:
             return model.model_validate(said)
         except ValidationError as error:
-            raise NotTranslatableError(*_first_error(error, f"{self.type}.{where}" if where else self.type)) from None
+            raise NotTranslatableError(*_first_error(error, place)) from None
 
     def told(self, part: str = "") -> AnyEvent | None:
         """What was last told of this record."""

@@ -3,11 +3,8 @@
 Source: http://hl7.org/fhir/R4/resourcelist.html
 """
 
-from pydantic import Field
-
 from streams.intake.fhir.datatypes import (
     CodeableConcept,
-    Coding,
     Dosage,
     Identifier,
     Many,
@@ -225,7 +222,3 @@ class Named(Resource):
     """An Organization, Location or Device, for its name."""
 
     name: str | None = None
-    device_name: Many[HumanName] = Field(default=(), exclude=True)
-
-
-__all__ = ["Coding"]

@@ -43,8 +43,8 @@ def other_version(kind: str, content: Mapping[str, Any]) -> tuple[str, str] | No
         if field in content:
             return version, field
     for start, version in _EVERYWHERE.get(kind, {}).items():
-        if (field := next((name for name in content if name.startswith(start)), None)) is not None:
-            return version, field
+        if (found := next((name for name in content if name.startswith(start)), None)) is not None:
+            return version, found
     return _other_shape(kind, content)
 
 

@@ -16,15 +16,11 @@ from streams.intake.hl7v2.reading import Reading
 _CONDITIONS: Final = {"HEM": "haemolysed", "CLOT": "clotted", "CON": "contaminated"}
 _REJECTED: Final = {"RH": "haemolysed", "RC": "clotted", "QS": "insufficient", "RN": "contaminated"}
 _WORDS: Final = (
-    ("haemolysed", re.compile(r"\bha?emoly[sz]", re.IGNORECASE)),
+    ("haemolysed", re.compile(r"\bha?emoly[sz]\w*\b(?!\W*ind(?:ex|ices))", re.IGNORECASE)),
     ("clotted", re.compile(r"\bclot(?:s|ted)?\b", re.IGNORECASE)),
     ("insufficient", re.compile(r"\binsufficient\b|\bquantity not sufficient\b|\bQNS\b", re.IGNORECASE)),
 )
-_DENIED: Final = re.compile(
-    r"\b(?:no|not|non|without|free of|negative for|absence of|mild|slight(?:ly)?|index)\W+(?:\w+\W+){0,2}$"
-    r"|^\W*(?:ha?emoly[sz]\w*\W+)?index\b",
-    re.IGNORECASE,
-)
+_DENIED: Final = re.compile(r"\b(?:no|not|non|without|free of|absence of)\W+(?:\w+\W+){0,2}$", re.IGNORECASE)
 _FASTING: Final = {
     "f": True, "y": True, "yes": True, "fasting": True, "fasted": True, "la33-6": True,
     "nf": False, "n": False, "no": False, "non-fasting": False, "not fasting": False, "nonfasting": False, "la32-8": False,

@@ -1,0 +1,1 @@
+"""The tests: laws, stories, boundaries, third-party input, and the house itself."""
