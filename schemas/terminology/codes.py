@@ -59,6 +59,7 @@ class Codes:
     procedures: ByCode[str]
     imaging: ByCode[tuple[str, str]]
     care_orders: ByCode[str]
+    concept_names: frozenset[str]
 
     def system(self, name: str) -> str:
         """The URI of a system, or the name as it is."""
@@ -94,15 +95,17 @@ def packaged() -> Codes:
         for row in rows(_HERE, "imaging.csv")
     )
     conditions = list(rows(_HERE, "conditions.csv"))
+    follow_up = {row["concept"]: row["follow_up"] for row in rows(_HERE, "concepts.csv")}
     return Codes(
         systems=systems,
         observations=_observations(systems, imaging),
         drugs=_drugs(systems),
         conditions=_conditions(systems, conditions),
-        icd=_icd(conditions),
+        icd=_icd(conditions, {concept: follows for concept, follows in follow_up.items() if follows}),
         procedures=_words(systems, "procedures.csv", "procedure"),
         imaging=imaging,
         care_orders=_words(systems, "care_orders.csv", "order"),
+        concept_names=frozenset({*follow_up, *follow_up.values()} - {""}),
     )
 
 
@@ -152,11 +155,10 @@ def _conditions(systems: Mapping[str, str], found: list[dict[str, str]]) -> ByCo
     return ByCode({key: tuple(sorted(concepts)) for key, concepts in gathered.items()}, {})
 
 
-def _icd(found: list[dict[str, str]]) -> Icd:
+def _icd(found: list[dict[str, str]], follow_up: Mapping[str, str]) -> Icd:
     def of(system: str) -> Classification:
         return classification([(row["code"], _match(row), row["concept"]) for row in found if row["system"] == system])
 
-    follow_up = {row["concept"]: row["follow_up"] for row in rows(_HERE, "concepts.csv") if row["follow_up"]}
     return Icd(of("I10C"), of("I10"), follow_up)
 
 

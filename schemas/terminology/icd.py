@@ -53,14 +53,6 @@ class Icd:
     international: Classification
     follow_up: Mapping[str, str]
 
-    def concept_names(self) -> frozenset[str]:
-        """Every concept that an ICD code can mean, follow-ups included."""
-        tables = (self.clinical_modification, self.international)
-        known = (each.values() for table in tables for each in (table.exact, table.prefix))
-        return frozenset(name for concepts in known for group in concepts for name in group) | frozenset(
-            self.follow_up.values()
-        )
-
     def concepts(self, code: str, *, clinical_modification: bool) -> Concepts:
         """The concepts of a code, sorted.
 

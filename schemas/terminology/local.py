@@ -145,10 +145,7 @@ def _branches(codes: Codes) -> list[Drug]:
 
 def _as_concept(codes: Codes, means: Row, key: tuple[str, str]) -> Codes:
     means.only(("concept",))
-    known = {
-        concept for concepts in codes.conditions.exact.values() for concept in concepts
-    } | codes.icd.concept_names()
-    concept = means.one_of("concept", sorted(known))
+    concept = means.one_of("concept", sorted(codes.concept_names))
     return replace(codes, conditions=codes.conditions.with_exact({key: (concept,)}))
 
 
