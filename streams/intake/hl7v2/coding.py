@@ -19,20 +19,21 @@ Meaning = TypeVar("Meaning")
 
 
 def coded(
-    segment: Segment, field: int, tables: Tables, lookup: Callable[[str, str], Meaning | None]
+    segment: Segment, field: int, tables: Tables, lookup: Callable[[str, str], Meaning | None], unsaid: str = ""
 ) -> tuple[Code, Meaning | None]:
     """The coding of a field that the tables know, and what it means; the first coding, and None, where they know none.
+    `unsaid` is the system of a code that names none.
 
     Errors: UntranslatableError where there is no code.
     """
-    codings = list(_codings(segment.first(field), tables))
-    if not codings:
+    given = list(_codings(segment.first(field), tables, unsaid))
+    if not given:
         raise UntranslatableError("no code; accepted: CODE^TEXT^SYSTEM", segment.where(field))
-    for code in codings:
+    for code in given:
         meaning = lookup(code.system, code.code)
         if meaning is not None:
             return code, meaning
-    return codings[0], None
+    return given[0], None
 
 
 def codings(element: Element, tables: Tables) -> list[Code]:
@@ -40,11 +41,11 @@ def codings(element: Element, tables: Tables) -> list[Code]:
     return list(_codings(element, tables))
 
 
-def _codings(element: Element, tables: Tables) -> Iterator[Code]:
+def _codings(element: Element, tables: Tables, unsaid: str = "") -> Iterator[Code]:
     for code, text, system in _TRIPLETS:
         value = element.part(code)
         if value:
-            named = tables.system(element.part(system) or _LOCAL)
+            named = tables.system(element.part(system) or unsaid or _LOCAL)
             yield Code(system=named[:_LONGEST], code=value[:_LONGEST], display=element.part(text)[:_LONGEST] or None)
 
 

@@ -67,7 +67,7 @@ def orders(message: Message) -> Iterator[Order]:
                 yield from _if_any(current)
                 specimens = [segment]
                 current = Order(patient, visit, specimens=specimens)
-            case "ORC" | "OBR" if _opens(current, segment):
+            case "ORC" | "OBR" if _opens(current, segment, specimen_first=specimen_first):
                 yield from _if_any(current)
                 current = Order(patient, visit, specimens=list(specimens))
                 _place(current, segment)
@@ -76,11 +76,11 @@ def orders(message: Message) -> Iterator[Order]:
     yield from _if_any(current)
 
 
-def _opens(current: Order, segment: Segment) -> bool:
-    if segment.name == "ORC":
-        # In an OUL the ORC follows its OBR.
-        return current.common is not None or current.request is None or bool(current.observed)
-    return current.request is not None or current.common is None or bool(current.observed)
+def _opens(current: Order, segment: Segment, *, specimen_first: bool) -> bool:
+    if segment.name == "OBR":
+        return current.request is not None or current.common is None or bool(current.observed)
+    follows_its_request = specimen_first and current.request is not None and not current.observed
+    return current.common is not None or not follows_its_request
 
 
 def _if_any(order: Order) -> Iterator[Order]:

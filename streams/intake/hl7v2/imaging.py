@@ -8,7 +8,7 @@ from typing import Final, get_args
 
 from schemas.events import Imaging, ImagingFinding
 from schemas.tables import Tables
-from streams.intake.hl7v2.coding import codings, coded
+from streams.intake.hl7v2.coding import coded, codings
 from streams.intake.hl7v2.groups import Order
 from streams.intake.hl7v2.reading import Reading
 from streams.intake.hl7v2.results import CODED
@@ -56,7 +56,7 @@ def _tell(reading: Reading, order: Order, patient: str, study: tuple[str, str], 
         status=next(status for status in _FIRMEST if status in statuses),
         modality=modality,
         region=region,
-        performed_at=parts[0].at(reading, performed, "OBR[1]-7"),
+        performed_at=parts[0].at(reading, performed),
         findings=tuple(_findings(reading, parts)),
     )
 

@@ -19,6 +19,7 @@ from streams.intake.hl7v2.specimen import observed_at
 from streams.intake.hl7v2.untranslatable import UntranslatableError
 
 _DAYS: Final = {"wk": 7, "w": 7, "week": 7, "weeks": 7, "d": 1, "day": 1, "days": 1}
+_NOTHING: Final = Decimal(0)  # a tombstone has a value only because the model wants one; nobody reads it
 _IN_WEEKS: Final = "49051-6"  # LOINC: Gestational age in weeks
 _WEEKS_AND_DAYS: Final = re.compile(r"(\d{1,2})\s*(?:\+|w\w*[\s,]*)\s*([0-6])\s*(?:d\w*)?", re.IGNORECASE | re.ASCII)
 _SITES: Final = (
@@ -38,7 +39,7 @@ _PREGNANT: Final = {
 _UNDECIDED: Final = frozenset({"unknown", "possible pregnancy", "possibly pregnant", "261665006", "152231000119106"})
 _FEEDING: Final = {
     "exclusive": "exclusive", "exclusively breastfed": "exclusive", "exclusive breastfeeding": "exclusive",
-    "exclusively breastfeeding": "exclusive", "169741004": "none", "169743001": "exclusive", "1145307003": "exclusive",
+    "exclusively breastfeeding": "exclusive",
     "mixed": "mixed", "partial": "mixed", "partial breastfeeding": "mixed", "breast and bottle": "mixed",
     "none": "none", "not breastfeeding": "none", "formula": "none", "formula only": "none", "weaned": "none",
     "unknown": "unknown",
@@ -48,7 +49,6 @@ _FEEDING: Final = {
 def measurement(reading: Reading, seen: Seen, record: str) -> None:
     """Height, weight or body mass index: a plain number with its unit."""
     measured = _meaning(seen)
-    before = reading.last(record, Measurement) if seen.retracted else None
     reading.emit(
         Measurement,
         seen.obx,
@@ -56,8 +56,8 @@ def measurement(reading: Reading, seen: Seen, record: str) -> None:
         record=record,
         record_status=seen.record_status,
         measure=measured.name,
-        value=before.value if before else _plain_number(seen),
-        unit=before.unit if before else _unit(seen),
+        value=_NOTHING if seen.retracted else _plain_number(seen),
+        unit="1" if seen.retracted else _unit(seen),
         self_reported=True if measured.detail == "self_reported" else None,
         observed_at=_at(reading, seen),
     )
@@ -102,7 +102,7 @@ def symptom(reading: Reading, seen: Seen, record: str) -> None:
 
 
 def pregnancy(reading: Reading, seen: Seen, record: str) -> None:
-    """Last period, due date, gestational age or state. A date or an age is of a pregnancy, so it says that there is one."""
+    """Last period, due date, gestational age or state; a date or an age says that there is a pregnancy."""
     field = _meaning(seen).name
     said = {} if seen.retracted else _pregnancy_field(field, seen)
     if said.get("status") == "undecided":
@@ -165,7 +165,7 @@ def _unit(seen: Seen) -> str:
 
 
 def _at(reading: Reading, seen: Seen) -> datetime:
-    return seen.at(reading, observed_at(reading, seen.order, seen.obx), seen.obx.where(14))
+    return seen.at(reading, observed_at(reading, seen.order, seen.obx))
 
 
 def _day(seen: Seen) -> date:
@@ -194,5 +194,3 @@ def _answer(seen: Seen, answers: Mapping[str, str], accepted: str) -> str:
     if found is None:
         raise UntranslatableError(f"no known answer; accepted: {accepted}", seen.obx.where(5))
     return found
-
-

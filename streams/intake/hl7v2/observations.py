@@ -5,11 +5,11 @@ Source: HL7 v2.5.1 chapter 7.3.1 (ORU^R01), 7.3.2 (OUL), 7.4.2 (OBX), table 0085
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from schemas.events import LabResult
-
 from streams.intake.hl7v2.coding import coded, word
 from streams.intake.hl7v2.groups import Observed, Order, orders
 from streams.intake.hl7v2.identity import patient_id
@@ -25,6 +25,15 @@ _FINALISES: Final = "U"
 _NO_RESULT: Final = frozenset({"I", "N", "O"})
 READ: Final = frozenset({"MSH", "EVN", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "SPM"})
 """The segments of a result message that are read; any other is counted."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What one order's observations have told so far."""
+
+    patient: str
+    of_imaging: list[Seen] = field(default_factory=list)
+    records: Counter[str] = field(default_factory=Counter)
 
 
 def translate_results(reading: Reading) -> None:
@@ -45,17 +54,14 @@ def _order(reading: Reading, order: Order) -> None:
 
 def observations(reading: Reading, order: Order, patient: str) -> None:
     """The observations of one order, or those of a visit, which have none."""
-    pieces: list[Seen] = []
-    repeated: Counter[str] = Counter()
+    told = Told(patient)
     for observed in order.observed:
-        reading.attempt(partial(_observation, reading, order, observed, patient, pieces, repeated))
-    if pieces:
-        reading.attempt(partial(report, reading, order, patient, pieces))
+        reading.attempt(partial(_observation, reading, order, observed, told))
+    if told.of_imaging:
+        reading.attempt(partial(report, reading, order, patient, told.of_imaging))
 
 
-def _observation(
-    reading: Reading, order: Order, observed: Observed, patient: str, pieces: list[Seen], repeated: Counter[str]
-) -> None:
+def _observation(reading: Reading, order: Order, observed: Observed, told: Told) -> None:
     obx = observed.obx
     said = obx.value(11) or (order.request.value(25) if order.request else "")
     if said in _NO_RESULT:
@@ -68,21 +74,21 @@ def _observation(
         reading.ignored["fasting_status"] += 1
         return
     code, meaning = coded(obx, 3, reading.tables, reading.tables.observation)
-    seen = Seen(order, observed, patient, code, meaning, status(obx, said), said == _FINALISES)
-    _place(reading, seen, pieces, repeated)
+    seen = Seen(order, observed, told.patient, code, meaning, status(obx, said), said == _FINALISES)
+    _place(reading, seen, told)
 
 
-def _place(reading: Reading, seen: Seen, pieces: list[Seen], repeated: Counter[str]) -> None:
+def _place(reading: Reading, seen: Seen, told: Told) -> None:
     if seen.of_imaging(reading.tables):
-        pieces.append(seen)
+        told.of_imaging.append(seen)
         return
     reading.counted["unmapped_code"] += seen.meaning is None
     record = seen.record(reading)
-    repeated[record] += 1
-    if repeated[record] > 1:
+    told.records[record] += 1
+    if told.records[record] > 1:
         # A timed series without OBX-4: by their order, which a correction of the whole report keeps.
         reading.counted["repeated_observation"] += 1
-        record = f"{record}#{repeated[record]}"
+        record = f"{record}#{told.records[record]}"
     _KINDS.get(seen.meaning.kind if seen.meaning else "lab_result", _lab_result)(reading, seen, record)
 
 
@@ -103,7 +109,7 @@ def _lab_result(reading: Reading, seen: Seen, record: str) -> None:
         unit=word(obx, 6) or (before.unit if before and seen.finalises else None),
         reference_range=reference_range(obx.value(7)),
         status=seen.status,
-        collected_at=seen.at(reading, when, "OBR[1]-7 or SPM[1]-17"),
+        collected_at=seen.at(reading, when),
         fasting=fasting(seen.order),
         specimen=specimen_type(seen.order),
         quality=quality(seen.order, seen.observed, found.text),
@@ -135,4 +141,3 @@ _KINDS: Final[Mapping[str, Callable[[Reading, Seen, str], None]]] = {
     "pregnancy": pregnancy,
     "lactation": lactation,
 }
-

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -35,7 +35,8 @@ class Reading:
     site: Site
     tables: Tables
     directory: Directory
-    type: str
+    message_type: str
+    trigger: str
     control: str
     source: str
     recorded_at: datetime
@@ -47,21 +48,15 @@ class Reading:
     """How many events each segment gave, by its ordinal: the last part of an event's id."""
 
     def outcome(self) -> Translation:
-        """What became of the message. One of which nothing was taken is not acknowledged as taken."""
-        return Translation(
-            tuple(self.events),
-            tuple(self.refusals),
-            +self.ignored,
-            +self.counted,
-            acknowledgeable=bool(self.events) or not self.refusals,
-        )
+        """What became of the message."""
+        return Translation(tuple(self.events), tuple(self.refusals), +self.ignored, +self.counted)
 
     def attempt(self, part: Callable[[], None]) -> None:
         """Translate one part; a part that cannot be is refused by name and the others go on."""
         try:
             part()
         except UntranslatableError as error:
-            self.refusals.append(Refusal(f"{self.type} {self.control}", error.reason, error.where))
+            self.refusals.append(Refusal(f"{self.message_type} {self.control}", error.reason, error.where))
 
     def emit(self, model: type[Built], segment: Segment, *, patient: str, record: str, **said: object) -> None:
         """Build the event of a segment; a record that was somebody else's is taken back from them.
@@ -69,7 +64,7 @@ class Reading:
         Errors: UntranslatableError names the field that the model refuses.
         """
         common = {
-            "kind": model.model_fields["kind"].annotation.__args__[0],  # type: ignore[union-attr]
+            "kind": kind_of(model),
             "event_id": shortened(f"{self.control}:{segment.name}{segment.ordinal}:{self._nth_of(segment)}"),
             "patient_id": patient,
             "source": self.source,
@@ -111,12 +106,17 @@ class Reading:
 
     def last(self, record: str, model: type[Built]) -> Built | None:
         """The latest-recorded version of a record of this source, whoever it is about."""
-        found = self.directory.last_version(self.source, shortened(record))
+        found: object = self.directory.last_version(self.source, shortened(record))
         return found if isinstance(found, model) else None
 
     def _nth_of(self, segment: Segment) -> int:
         self.given[segment.ordinal] += 1
         return self.given[segment.ordinal]
+
+
+def kind_of(model: type[Event]) -> str:
+    """The discriminator of a kind's model."""
+    return str(get_args(model.model_fields["kind"].annotation)[0])
 
 
 def _built(model: type[Built], segment: Segment, said: dict[str, object]) -> AnyEvent:

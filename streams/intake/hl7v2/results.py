@@ -18,7 +18,7 @@ Comparator = Literal["<", "<=", ">", ">="]
 
 _DIGITS: Final = r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})"
 _COMPARED: Final = re.compile(rf"(?P<comparator><=|>=|<|>|≤|≥|)\s*(?P<number>{_DIGITS})", re.ASCII)
-_RANGE: Final = re.compile(rf"({_DIGITS})\s*(?:-|–|to)\s*({_DIGITS})", re.ASCII)
+_RANGE: Final = re.compile(rf"({_DIGITS})\s*(?:-|\u2013|to)\s*({_DIGITS})", re.ASCII)
 _WRITTEN: Final = {"≤": "<=", "≥": ">="}
 _LOWER_LIMITS: Final = frozenset({">", ">="})
 CODED: Final = frozenset({"CE", "CWE", "CNE", "CF", "IS", "ID"})

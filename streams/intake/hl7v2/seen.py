@@ -66,7 +66,9 @@ class Seen:
         if self.meaning is not None:
             return self.meaning.kind == "imaging"
         request = self.order.request
-        return request is not None and bool(request.value(4)) and coded(request, 4, tables, tables.imaging)[1] is not None
+        return (
+            request is not None and bool(request.value(4)) and coded(request, 4, tables, tables.imaging)[1] is not None
+        )
 
     def record(self, reading: Reading) -> str:
         """Filler order number (else placer's), OBX-3 code, OBX-4; without an order the patient and the time."""
@@ -77,7 +79,7 @@ class Seen:
         at = reading.first_moment((self.obx, 14), (self.order.request, 7))
         return f"{self.patient}:{at.isoformat() if at else ''}"
 
-    def at(self, reading: Reading, when: datetime | None, where: str) -> datetime:
+    def at(self, reading: Reading, when: datetime | None) -> datetime:
         """The clinical time. What is taken back needs none, as nobody reads it there.
 
         Errors: UntranslatableError where a standing observation has none.
@@ -86,9 +88,8 @@ class Seen:
             return reading.recorded_at
         if when is None:
             raise UntranslatableError(
-                "no time of the observation, and none is made up; accepted: YYYYMMDDHHMM here or in "
-                f"{self.obx.where(14)}",
-                where,
+                "no time of the observation, and none is made up; accepted: YYYYMMDDHHMM in SPM-17, OBR-7 or OBX-14",
+                self.order.request.where(7) if self.order.request else self.obx.where(14),
             )
         return when
 
@@ -102,4 +103,3 @@ def accession(order: Order) -> str | None:
 def placer(order: Order) -> str | None:
     """The placer's number of the order, of the ORC, else of the OBR."""
     return next((found for s in (order.common, order.request) if s and (found := entity(s, 2))), None)
-

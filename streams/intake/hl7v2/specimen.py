@@ -22,9 +22,9 @@ _WORDS: Final = (
 )
 _DENIED: Final = re.compile(r"\b(?:no|not|non|without|free of|absence of)\W+(?:\w+\W+){0,2}$", re.IGNORECASE)
 _FASTING: Final = {
-    "f": True, "y": True, "yes": True, "fasting": True, "fasted": True, "la33-6": True,
-    "nf": False, "n": False, "no": False, "non-fasting": False, "not fasting": False, "nonfasting": False, "la32-8": False,
-}  # fmt: skip
+    **dict.fromkeys(("f", "y", "yes", "fasting", "fasted", "la33-6"), True),
+    **dict.fromkeys(("nf", "n", "no", "non-fasting", "not fasting", "nonfasting", "la32-8"), False),
+}
 FASTING_STATUS: Final = "49541-6"
 """LOINC: Fasting status - Reported."""
 

@@ -60,9 +60,10 @@ def day(text: str) -> date:
 
 
 def _local(found: re.Match[str], *, day_only: bool) -> datetime:
-    clock = () if day_only else tuple(int(found[name] or 0) for name in ("hour", "minute", "second"))
+    hour, minute, second = (0 if day_only else int(found[name] or 0) for name in ("hour", "minute", "second"))
+    date_of = int(found["year"]), int(found["month"]), int(found["day"])
     try:
-        read = datetime(int(found["year"]), int(found["month"]), int(found["day"]), *clock)  # noqa: DTZ001 placed next
+        read = datetime(*date_of, hour, minute, second)  # noqa: DTZ001 placed next
     except ValueError:
         raise UnreadableTimeError(f"no such day or time; {EXPECTED}") from None
     if not _FIRST_YEAR <= read.year <= _LAST_YEAR:
