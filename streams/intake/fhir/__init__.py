@@ -1,0 +1,5 @@
+"""FHIR R4 to events: one resource, or a Bundle of any type."""
+
+from streams.intake.fhir.bundle import LARGEST_BUNDLE, translate_fhir, translate_fhir_bytes
+
+__all__ = ["LARGEST_BUNDLE", "translate_fhir", "translate_fhir_bytes"]

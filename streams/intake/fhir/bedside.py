@@ -127,7 +127,6 @@ def symptom(said: Said) -> Events:
     )
 
 
-
 def imaging(said: Said) -> Events:
     """An imaging observation: what was found, where its value is coded."""
     modality, _, region = (said.meaning.detail or said.meaning.name if said.meaning else "").partition("/")

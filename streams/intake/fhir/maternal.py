@@ -48,14 +48,18 @@ def _day(said: Said) -> date:
     return found
 
 
+_LONGEST: Final = 400  # days; no pregnancy is longer, and the model says by how much less
+
+
 def _gestational_age(said: Said) -> int:
     """Whole days. Weeks with a decimal are refused: 38.5 is 38 weeks and 5 days to some, and 3.5 to others."""
     found = _WEEKS_AND_DAYS.match(said.given.value_string or "")
     if found is not None:
         return int(found[1]) * 7 + int(found[2] or 0)
     value = number_of(said)
-    days = (value.number or Decimal(0)) * {"d": 1, "wk": 7}.get(value.unit or "", 0)
-    if not days or (value.number or Decimal(0)) % 1:
+    number = value.number or Decimal(0)
+    days = number * {"d": 1, "wk": 7}.get(value.unit or "", 0) if abs(number) <= _LONGEST else Decimal(-1)
+    if days <= 0 or number % 1:
         raise said.entry.refused(
             "expected whole weeks (wk) or whole days (d), or a text such as 38w5d", "valueQuantity"
         )

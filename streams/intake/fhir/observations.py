@@ -5,12 +5,13 @@ category says otherwise; else they are counted. A panel (`hasMember`) and an abs
 Source: http://hl7.org/fhir/R4/observation.html
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from schemas.events import AnyEvent
+from schemas.tables import Observation as Meaning
 from streams.intake.fhir.bedside import bone_density, imaging, measurement, symptom
 from streams.intake.fhir.codes import LOINC, codes_of, mapped, whole
 from streams.intake.fhir.datatypes import CodeableConcept, Coding
@@ -18,9 +19,9 @@ from streams.intake.fhir.identity import patient_of
 from streams.intake.fhir.laboratory import lab_result
 from streams.intake.fhir.maternal import lactation, pregnancy
 from streams.intake.fhir.measured import reading
-from streams.intake.fhir.reading import Entry, NotTranslatableError
+from streams.intake.fhir.reading import WITHDRAWN, Entry, NotTranslatableError
 from streams.intake.fhir.resources import Component, Observation
-from streams.intake.fhir.said import STATUSES, WITHDRAWN, Said
+from streams.intake.fhir.said import STATUSES, Said
 from streams.intake.fhir.specimens import drawn
 
 _LABORATORY: Final = frozenset({"laboratory", "LAB"})
@@ -34,40 +35,79 @@ def observation_events(entry: Entry) -> tuple[AnyEvent, ...]:
     status = STATUSES.get(seen.status or "")
     if status is None:
         raise entry.refused(f"unknown status; accepted are registered, {', '.join(STATUSES)}", "status")
-    statements = _statements(entry, seen, status)
-    return tuple(event for said in statements for event in _told(said))
+    spoken = _spoken(entry, seen, status)
+    return tuple(event for said in _statements(entry, seen, status, spoken) for event in _told(said))
 
 
-def _statements(entry: Entry, seen: Observation, status: str) -> tuple[Said, ...]:
-    patient_id = patient_of(entry, seen.subject)
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A value with its code: what is known before anybody asks of whom and of when it is."""
+
+    given: Component
+    part: str
+    coding: Coding
+    meaning: Meaning | None
+    silence: str | None
+
+
+def _spoken(entry: Entry, seen: Observation, status: str) -> list[_Spoken]:
+    """The values that matter to somebody; the others are counted, and need neither a patient nor a time."""
+    tables, kept = entry.document.tables, []
+    for given, part in ((seen, ""), *_components(seen)):
+        found = mapped(given.code, tables, tables.observation)
+        coding = found[0] if found else _usual(whole(given.code))
+        silence = None if status in WITHDRAWN else _silence(entry, given, part)
+        spoken = _Spoken(given, part, coding, found[1] if found else None, silence)
+        if silence == _CONTAINER:
+            _ = part or entry.document.ignore("Observation panel")
+            continue
+        if spoken.meaning is None:
+            entry.document.count("unmapped_code")
+        if spoken.meaning is not None or _is_laboratory(seen, spoken):
+            kept.append(spoken)
+    return kept
+
+
+def _components(seen: Observation) -> Iterator[tuple[Component, str]]:
+    """A component without a code is its place; two of the same code are told apart by it."""
+    names: set[str] = set()
+    for i, each in enumerate(seen.component):
+        code = next((coding.code for coding in whole(each.code)), None) or str(i)
+        name = f"#{code}" if f"#{code}" not in names else f"#{code}-{i}"
+        names.add(name)
+        yield each, name
+
+
+def _usual(codings: tuple[Coding, ...]) -> Coding:
+    return next((each for each in codings if each.system == LOINC), codings[0] if codings else Coding())
+
+
+def _statements(entry: Entry, seen: Observation, status: str, spoken: list[_Spoken]) -> list[Said]:
+    patient_id = patient_of(entry, seen.subject) if spoken else None
     if patient_id is None:
-        return ()
+        return []
     effective, specimen = _effective(entry, seen), drawn(entry, seen.specimen)
     issued = entry.at(seen.issued, "issued")
     recorded = entry.recorded_at(effective, specimen.at, issued=issued, revised=status not in {"final", "preliminary"})
     fasting = next((said for each in seen.component if (said := _fasting(each)) is not None), None)
-    whole_one = Said(entry, seen, seen, Coding(), None, "", status, patient_id, recorded, effective, specimen, fasting)
-    return tuple(_coded(each) for each in (whole_one, *_components(whole_one)))
-
-
-def _components(said: Said) -> tuple[Said, ...]:
-    """A component without a code is its place; two of the same code are told apart by it."""
-    names: list[str] = []
-    for i, each in enumerate(said.observation.component):
-        code = next((coding.code for coding in whole(each.code)), None) or str(i)
-        names.append(f"#{code}" if f"#{code}" not in names else f"#{code}-{i}")
-    given = zip(said.observation.component, names, strict=True)
-    return tuple(replace(said, given=each, part=name) for each, name in given)
-
-
-def _coded(said: Said) -> Said:
-    tables = said.entry.document.tables
-    found = mapped(said.given.code, tables, tables.observation)
-    if found is not None:
-        return replace(said, coding=found[0], meaning=found[1])
-    codings = whole(said.given.code)
-    loinc = next((each for each in codings if each.system == LOINC), codings[0] if codings else Coding())
-    return replace(said, coding=loinc)
+    return [
+        Said(
+            entry=entry,
+            observation=seen,
+            given=each.given,
+            coding=each.coding,
+            meaning=each.meaning,
+            part=each.part,
+            status=status,
+            patient_id=patient_id,
+            recorded_at=recorded,
+            at=effective,
+            specimen=specimen,
+            fasting=fasting,
+            silence=each.silence,
+        )
+        for each in spoken
+    ]
 
 
 def _effective(entry: Entry, seen: Observation) -> datetime | None:
@@ -80,17 +120,15 @@ def _effective(entry: Entry, seen: Observation) -> datetime | None:
 
 
 def _told(said: Said) -> tuple[AnyEvent, ...]:
-    if said.status in WITHDRAWN and (taken_back := said.entry.withdrawn(said.status, said.recorded_at, said.part)):
-        return taken_back
-    if said.status not in WITHDRAWN and (silent := _silence(said)):
-        return _without_value(said, silent)
-    return _stripped(said) if said.status in WITHDRAWN else _by_kind(said)
+    if said.status in WITHDRAWN:
+        taken_back = said.entry.withdrawn(said.status, said.recorded_at, said.part)
+        return taken_back or _stripped(said)
+    return _without_value(said, said.silence) if said.silence else _by_kind(said)
 
 
 def _without_value(said: Said, silent: str) -> tuple[AnyEvent, ...]:
     """No event; a correction that leaves no value takes the value back that was told."""
-    if silent != _CONTAINER:
-        said.entry.document.count(silent)
+    said.entry.document.count(silent)
     return said.entry.withdrawn("cancelled", said.recorded_at, said.part) if said.status == "corrected" else ()
 
 
@@ -107,15 +145,15 @@ _FASTING_STATUS: Final = "49541-6"
 _YES_NO: Final = {"LA33-6": True, "LA32-8": False}
 
 
-def _silence(said: Said) -> str | None:
+def _silence(entry: Entry, given: Component, part: str) -> str | None:
     """Why a statement carries nothing: its value is absent, it is a panel or there is none."""
-    if any(each.code == _FASTING_STATUS for each in whole(said.given.code)):
+    if any(each.code == _FASTING_STATUS for each in whole(given.code)):
         return _CONTAINER
-    if reading(said.given) is not None:
+    if reading(given) is not None:
         return None
-    if said.given.data_absent_reason is not None:
+    if given.data_absent_reason is not None:
         return "data_absent"
-    is_panel = not said.part and (said.observation.component or "hasMember" in said.entry.content)
+    is_panel = not part and ("component" in entry.content or "hasMember" in entry.content)
     return _CONTAINER if is_panel else "no_value"
 
 
@@ -128,10 +166,7 @@ def _fasting(component: Component) -> bool | None:
 
 
 def _by_kind(said: Said) -> tuple[AnyEvent, ...]:
-    if said.meaning is not None:
-        return _BY_KIND[said.meaning.kind](said)
-    said.entry.document.count("unmapped_code")
-    return lab_result(said) if _is_laboratory(said) else ()
+    return _BY_KIND[said.meaning.kind](said) if said.meaning is not None else lab_result(said)
 
 
 _BY_KIND: Final[Mapping[str, Callable[[Said], tuple[AnyEvent, ...]]]] = {
@@ -145,10 +180,10 @@ _BY_KIND: Final[Mapping[str, Callable[[Said], tuple[AnyEvent, ...]]]] = {
 }
 
 
-def _is_laboratory(said: Said) -> bool:
-    if not said.coding.code:
+def _is_laboratory(seen: Observation, spoken: _Spoken) -> bool:
+    if not spoken.coding.code:
         return False
-    categories = codes_of(said.observation.category)
+    categories = codes_of(seen.category)
     if categories & _LABORATORY:
         return True
-    return not categories and said.given.value_quantity is not None and said.coding.system == LOINC
+    return not categories and spoken.given.value_quantity is not None and spoken.coding.system == LOINC

@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 _WORDS: Final = {model: kind for kind, model in KINDS.items()}
 DAY_PRECISION: Final = "day_precision"
+WITHDRAWN: Final = frozenset({"cancelled", "entered_in_error"})
 
 
 class NotTranslatableError(Exception):
@@ -177,7 +178,7 @@ class Entry:
         try:
             return model.model_validate(said)
         except ValidationError as error:
-            raise NotTranslatableError(*_first_error(error, place)) from None
+            raise NotTranslatableError(*first_error(error, place)) from None
 
     def told(self, part: str = "") -> AnyEvent | None:
         """What was last told of this record."""
@@ -189,6 +190,21 @@ class Entry:
         if former is None:
             return ()
         return (retraction(former, status, fit(self.event_id + part), recorded_at or former.recorded_at),)
+
+    def told_or_withdrawn(self, status: str, tell: Callable[[], tuple[AnyEvent, ...]]) -> tuple[AnyEvent, ...]:
+        """What the resource tells; a retraction takes back what was told before, of whom it was told.
+
+        A retraction of what was never told is told as well, for it may come first; stripped of its content it is
+        counted only.
+        """
+        if status not in WITHDRAWN:
+            return tell()
+        if taken_back := self.withdrawn(status, self.last_updated()):
+            return taken_back
+        try:
+            return tell()
+        except NotTranslatableError:
+            return self.document.count("retraction_of_unknown")
 
 
 def retraction(former: AnyEvent, status: str, event_id: str, recorded_at: datetime) -> AnyEvent:
@@ -208,10 +224,11 @@ def read_part(model: type[P], content: Mapping[str, Any], where: str) -> P:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise NotTranslatableError(*_first_error(error, where)) from None
+        raise NotTranslatableError(*first_error(error, where)) from None
 
 
-def _first_error(error: ValidationError, where: str) -> tuple[str, str]:
+def first_error(error: ValidationError, where: str) -> tuple[str, str]:
+    """(reason, place) of the first thing that a model refuses; the input is not quoted."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     return first["msg"].removeprefix("Value error, "), where + path

@@ -8,7 +8,7 @@ from schemas.events import AnyEvent
 from schemas.tables import Observation as Meaning
 from streams.intake.fhir.codes import shown
 from streams.intake.fhir.datatypes import Coding, Reference
-from streams.intake.fhir.reading import Entry, read_part
+from streams.intake.fhir.reading import WITHDRAWN, Entry, read_part
 from streams.intake.fhir.resources import Component, Named, Observation
 from streams.intake.fhir.specimens import Drawn
 
@@ -20,7 +20,6 @@ STATUSES: Final = {
     "cancelled": "cancelled",
     "entered-in-error": "entered_in_error",
 }
-WITHDRAWN: Final = frozenset({"cancelled", "entered_in_error"})
 
 
 Events = tuple[AnyEvent, ...]
@@ -42,6 +41,7 @@ class Said:
     at: datetime | None
     specimen: Drawn
     fasting: bool | None = None
+    silence: str | None = None
 
     def when(self) -> datetime:
         """The clinical time.

@@ -19,7 +19,13 @@ _A_DAY: Final = {
     "wk": 1 / Decimal(7),
 }
 """Periods a day. A month and a year have no fixed number of days."""
-_DAYS: Final = {"s": 1 / Decimal(86_400), "min": 1 / Decimal(1_440), "h": 1 / Decimal(24), "d": 1, "wk": 7}
+_DAYS: Final[dict[str, Decimal]] = {
+    "s": 1 / Decimal(86_400),
+    "min": 1 / Decimal(1_440),
+    "h": 1 / Decimal(24),
+    "d": Decimal(1),
+    "wk": Decimal(7),
+}
 _ABBREVIATIONS: Final = {
     "QD": Decimal(1),
     "BID": Decimal(2),
@@ -44,7 +50,9 @@ def doses_per_day(timing: Timing | None) -> Decimal | None:
     """
     if timing is None:
         return None
-    by_code = [found for each in sorted(codes_of([timing.code])) if (found := _abbreviated(each))] if timing.code else []
+    by_code = (
+        [found for each in sorted(codes_of([timing.code])) if (found := _abbreviated(each))] if timing.code else []
+    )
     return by_code[0] if by_code else _repeated(timing.repeat) if timing.repeat else None
 
 

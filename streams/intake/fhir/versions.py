@@ -3,6 +3,7 @@
 Source: http://hl7.org/fhir/R4/diff.html and http://hl7.org/fhir/R5/diff.html
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,6 +17,39 @@ TYPES: Final[Mapping[str, str]] = {
     "MedicationUsage": R5,
 }
 """Resource types that R4 does not have and that say what R4 says otherwise."""
+
+R4_TYPES: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic
+    Binary BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry
+    ChargeItem ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication
+    CommunicationRequest CompartmentDefinition Composition ConceptMap Condition Consent Contract Coverage
+    CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue Device DeviceDefinition DeviceMetric
+    DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference EffectEvidenceSynthesis
+    Encounter Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare EventDefinition Evidence
+    EvidenceVariable ExampleScenario ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group
+    GuidanceResponse HealthcareService ImagingStudy Immunization ImmunizationEvaluation
+    ImmunizationRecommendation ImplementationGuide InsurancePlan Invoice Library Linkage List Location Measure
+    MeasureReport Media Medication MedicationAdministration MedicationDispense MedicationKnowledge
+    MedicationRequest MedicationStatement MedicinalProduct MedicinalProductAuthorization
+    MedicinalProductContraindication MedicinalProductIndication MedicinalProductIngredient
+    MedicinalProductInteraction MedicinalProductManufactured MedicinalProductPackaged
+    MedicinalProductPharmaceutical MedicinalProductUndesirableEffect MessageDefinition MessageHeader
+    MolecularSequence NamingSystem NutritionOrder Observation ObservationDefinition OperationDefinition
+    OperationOutcome Organization OrganizationAffiliation Parameters Patient PaymentNotice PaymentReconciliation
+    Person PlanDefinition Practitioner PractitionerRole Procedure Provenance Questionnaire QuestionnaireResponse
+    RelatedPerson RequestGroup ResearchDefinition ResearchElementDefinition ResearchStudy ResearchSubject
+    RiskAssessment RiskEvidenceSynthesis Schedule SearchParameter ServiceRequest Slot Specimen
+    SpecimenDefinition StructureDefinition StructureMap Subscription Substance SubstanceAmount
+    SubstanceNucleicAcid SubstancePolymer SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial
+    SubstanceSpecification SupplyDelivery SupplyRequest Task TerminologyCapabilities TestReport TestScript
+    ValueSet VerificationResult VisionPrescription
+    """,
+    )
+)
+"""Source: http://hl7.org/fhir/R4/resourcelist.html"""
 
 _FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "Observation": {"comments": DSTU2, "comment": STU3, "related": STU3, "bodyStructure": R5, "triggeredBy": R5},
@@ -43,7 +77,7 @@ def other_version(kind: str, content: Mapping[str, Any]) -> tuple[str, str] | No
         if field in content:
             return version, field
     for start, version in _EVERYWHERE.get(kind, {}).items():
-        if (found := next((name for name in content if name.startswith(start)), None)) is not None:
+        if (found := next((name for name in content if str(name).startswith(start)), None)) is not None:
             return version, found
     return _other_shape(kind, content)
 
