@@ -17,7 +17,7 @@ class _Payload(msgspec.Struct, frozen=True, array_like=True, tag=True):
     status: str
 
 
-class Lab(_Payload, tag="lab"):
+class Lab(_Payload, frozen=True, tag="lab"):
     """A laboratory result. `value` is canonical; None where the unit is in no table, or the result is text."""
 
     analyte: str
@@ -38,7 +38,7 @@ class Lab(_Payload, tag="lab"):
     plausible: bool = True
 
 
-class Order(_Payload, tag="order"):
+class Order(_Payload, frozen=True, tag="order"):
     """A version of a medication order. `dose` in `unit` as said; `per_piece`, `per_ml`: what the product holds."""
 
     drug: str
@@ -58,7 +58,7 @@ class Order(_Payload, tag="order"):
     product: tuple[Decimal | None, Decimal | None, str] | None = None
 
 
-class Dose(_Payload, tag="dose"):
+class Dose(_Payload, frozen=True, tag="dose"):
     """A dose given or not given. `excluded`: a flush or lock, or a product of less than 250 IU/mL."""
 
     drug: str
@@ -75,7 +75,7 @@ class Dose(_Payload, tag="dose"):
     product: tuple[Decimal | None, Decimal | None, str] | None = None
 
 
-class Supply(_Payload, tag="supply"):
+class Supply(_Payload, frozen=True, tag="supply"):
     """A supply handed out."""
 
     drug: str
@@ -93,7 +93,7 @@ class Supply(_Payload, tag="supply"):
     product: tuple[Decimal | None, Decimal | None, str] | None = None
 
 
-class TestOrder(_Payload, tag="test_order"):
+class TestOrder(_Payload, frozen=True, tag="test_order"):
     """A laboratory test asked for."""
 
     __test__ = False  # the word is the clinic's; pytest must not collect it
@@ -102,14 +102,14 @@ class TestOrder(_Payload, tag="test_order"):
     ordered_at: datetime
 
 
-class ProcedureDone(_Payload, tag="procedure"):
+class ProcedureDone(_Payload, frozen=True, tag="procedure"):
     """A procedure: labour, delivery, neuraxial_anaesthesia, surgery, sterilisation, hysterectomy."""
 
     procedure: str
     performed_at: datetime
 
 
-class PregnancyRecord(_Payload, tag="pregnancy"):
+class PregnancyRecord(_Payload, frozen=True, tag="pregnancy"):
     """What one record says of a pregnancy. `state` is pregnant, delivered, ended or refuted."""
 
     state: str
@@ -121,7 +121,7 @@ class PregnancyRecord(_Payload, tag="pregnancy"):
     ended_on: date | None = None
 
 
-class Feeding(_Payload, tag="feeding"):
+class Feeding(_Payload, frozen=True, tag="feeding"):
     """A report of how the child is fed, from a local day on."""
 
     feeding: str
@@ -129,7 +129,7 @@ class Feeding(_Payload, tag="feeding"):
     observed_at: datetime | None = None
 
 
-class SymptomReport(_Payload, tag="symptom"):
+class SymptomReport(_Payload, frozen=True, tag="symptom"):
     """One report of pain."""
 
     symptom: str
@@ -143,7 +143,7 @@ class SymptomReport(_Payload, tag="symptom"):
     onset_at: datetime | None = None
 
 
-class Measured(_Payload, tag="measurement"):
+class Measured(_Payload, frozen=True, tag="measurement"):
     """Height in cm, weight in kg, body mass index in kg/m2; `value` None where the unit is in no table."""
 
     measure: str
@@ -153,7 +153,7 @@ class Measured(_Payload, tag="measurement"):
     device: str | None = None
 
 
-class Density(_Payload, tag="density"):
+class Density(_Payload, frozen=True, tag="density"):
     """A DXA value of one site."""
 
     site: str
@@ -173,7 +173,7 @@ class StudyFinding(msgspec.Struct, frozen=True, array_like=True):
     age: str | None = None
 
 
-class Study(_Payload, tag="imaging"):
+class Study(_Payload, frozen=True, tag="imaging"):
     """An imaging study, from order to report."""
 
     modality: str
@@ -184,7 +184,7 @@ class Study(_Payload, tag="imaging"):
     findings: tuple[StudyFinding, ...] = ()
 
 
-class Diagnosis(_Payload, tag="condition"):
+class Diagnosis(_Payload, frozen=True, tag="condition"):
     """A coded condition with the concepts that its code means."""
 
     concepts: tuple[str, ...]
@@ -194,7 +194,7 @@ class Diagnosis(_Payload, tag="condition"):
     abated_at: datetime | None = None
 
 
-class Risk(_Payload, tag="risk_factor"):
+class Risk(_Payload, frozen=True, tag="risk_factor"):
     """A risk factor said to be present or absent."""
 
     factor: str
@@ -202,7 +202,7 @@ class Risk(_Payload, tag="risk_factor"):
     observed_at: datetime
 
 
-class Care(_Payload, tag="care_order"):
+class Care(_Payload, frozen=True, tag="care_order"):
     """A version of an order of bed rest, a corset or an exercise."""
 
     order: str
@@ -211,7 +211,7 @@ class Care(_Payload, tag="care_order"):
     ends_at: datetime | None = None
 
 
-class Person(_Payload, tag="patient"):
+class Person(_Payload, frozen=True, tag="patient"):
     """Who the patient is, as far as rules read it. The name stays in the event log."""
 
     birth_date: date | None = None
@@ -219,7 +219,7 @@ class Person(_Payload, tag="patient"):
     deceased_at: datetime | None = None
 
 
-class Response(_Payload, tag="response"):
+class Response(_Payload, frozen=True, tag="response"):
     """What was answered to an alert."""
 
     alert_id: str

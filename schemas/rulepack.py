@@ -73,6 +73,7 @@ class RulePack(_Model):
 
     version: str
     sha256: str = ""
+    lifecycle: Mapping[str, Limit]
     rules: Mapping[str, RuleText]
 
     @model_validator(mode="after")
@@ -121,7 +122,7 @@ def load_pack(packaged: Path, site: Path | None = None) -> RulePack:
 
     Errors: RulePackError names file, rule and field, and what would be accepted.
     """
-    content: dict[str, Any] = {"rules": {}}
+    content: dict[str, Any] = {"rules": {}, "lifecycle": {}}
     for path in sorted(packaged.glob("*.toml")):
         content = _merged(content, read_toml(path))
     if site is not None:

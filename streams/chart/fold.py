@@ -4,7 +4,7 @@ Law: any order and any repeats of the same facts give the same chart.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -68,7 +68,7 @@ class Facts:
         self.by_group = by_group or {}
         self.late = late or {}
 
-    def __iter__(self) -> Iterable[Fact]:  # type: ignore[misc]
+    def __iter__(self) -> Iterator[Fact]:
         return (version for record in self.records.values() for version in record.versions)
 
     def __len__(self) -> int:

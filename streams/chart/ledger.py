@@ -21,8 +21,14 @@ LONGEST_ASSUMED: Final = 14
 _GIVEN: Final = frozenset({"completed", "in_progress", "stopped"})
 _SECONDS_AN_HOUR: Final = Decimal(3600)
 
-Worth = Callable[[str], Decimal | None]
-"""How much of the ledger's unit one unit of a drug is worth, by the drug's name (mg prednisone a mg); None: not counted."""
+Worth = Callable[[str, Decimal], Decimal | None]
+"""What an amount of a drug is worth in the ledger's unit (mg prednisone), by the drug's name; None: unknown."""
+
+
+def as_it_is(_drug: str, found: Decimal) -> Decimal:
+    """The amount itself."""
+    return found
+
 
 
 class _Cover(msgspec.Struct, frozen=True):
@@ -49,8 +55,7 @@ class _Ledger:
         self.most = MOST_IU_A_DAY if drug_class in HEPARINS else None
 
     def worthy(self, drug: str, found: Decimal | None) -> Decimal | None:
-        factor = self.worth(drug)
-        return None if found is None or factor is None else found * factor
+        return None if found is None else self.worth(drug, found)
 
     def sane(self, found: Decimal | None) -> Decimal | None:
         """An amount a day beyond any therapy is an error of unit: unknown."""
@@ -318,7 +323,7 @@ def _weights(facts: Records) -> WeightAt:
     return at
 
 
-def ledger_of(drug_class: str, worth: Worth = lambda _drug: Decimal(1)) -> Definition[Ledger]:
+def ledger_of(drug_class: str, worth: Worth = as_it_is) -> Definition[Ledger]:
     """The definition of the ledger of a class: [IU] a day for heparins, else mg a day times `worth`."""
     drugs, weights = records(f"drug/{drug_class}"), records("measurement/body_weight")
 

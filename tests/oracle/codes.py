@@ -168,9 +168,7 @@ PREDNISONE_MG: Final[dict[str, str]] = {
     "hydrocortisone": "1/4",
     "deflazacort": "5/6",
 }
-BONE_DRUGS: Final = frozenset(
-    {"bisphosphonate", "denosumab", "romosozumab", "strontium", "raloxifene", "teriparatide"}
-)
+BONE_DRUGS: Final = frozenset({"bisphosphonate", "denosumab", "romosozumab", "strontium", "raloxifene", "teriparatide"})
 ANABOLICS: Final = frozenset({"teriparatide", "abaloparatide", "romosozumab"})
 
 _SNOMED_CONDITIONS: Final[dict[str, set[str]]] = {

@@ -155,11 +155,7 @@ def _covers(feed: Feed, day: date) -> bool:
 
 def feeds(chart: Chart) -> list[Feed]:
     """All feeding reports in force, in time; each lasts until the next, feeding at most 730 days."""
-    reports = [
-        (stretch.began, stretch.version)
-        for timeline in timelines(chart, "lactation")
-        for stretch in timeline
-    ]
+    reports = [(stretch.began, stretch.version) for timeline in timelines(chart, "lactation") for stretch in timeline]
     by_day: dict[date, Version] = {}
     for _, version in sorted(reports, key=lambda r: (r[0], r[1].order)):
         by_day[date.fromisoformat(version.get("since"))] = version

@@ -266,9 +266,7 @@ def _timeline(calendar: Calendar, records: list[Record]) -> list[Stretch]:
     return [Stretch(v, r, began, ended) for (began, v, r), ended in zip(standing, ends, strict=True) if began < ended]
 
 
-def _voided(
-    began: datetime, record: Record, place: int, pooled: list[tuple[datetime, Version, Record]]
-) -> bool:
+def _voided(began: datetime, record: Record, place: int, pooled: list[tuple[datetime, Version, Record]]) -> bool:
     """A stop voids what takes effect after it, unless the same source said so later."""
     for i, (stopped, version, stopping) in enumerate(pooled):
         if version.status not in STOPS or version.event["kind"] == "lactation" or began <= stopped or i == place:

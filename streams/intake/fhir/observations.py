@@ -59,7 +59,8 @@ def _spoken(entry: Entry, seen: Observation, status: str) -> list[_Spoken]:
         silence = None if status in WITHDRAWN else _silence(entry, given, part)
         spoken = _Spoken(given, part, coding, found[1] if found else None, silence)
         if silence == _CONTAINER:
-            _ = part or entry.document.ignore("Observation panel")
+            if not part:
+                entry.document.ignore("Observation panel")
             continue
         if spoken.meaning is None:
             entry.document.count("unmapped_code")

@@ -1,0 +1,112 @@
+"""Changes in words: a notice, and an alert as it is shown."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from alerting.judge import Judge
+from alerting.lifecycle import Cause, Change
+from alerting.rule import Rule
+from schemas.alerts import Alert, Notice, PackIdentity, Standing, Told, evidence_item, limit_items
+from schemas.days import Calendar
+from schemas.definitions import Reader
+from schemas.identity import notice_id
+from schemas.intervals import Interval, Scalar
+from schemas.rulepack import RulePack, RuleText
+
+_LARGE = 10_000
+"""From here on digits are grouped: 20,000 reads at a glance; 1995 may be a year."""
+
+
+class _Words(dict[str, str]):
+    """Details of a finding; one that is not known says so instead of failing the notice."""
+
+    def __missing__(self, key: str) -> str:
+        return "unknown"
+
+
+def _word(value: Scalar) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, int) and abs(value) >= _LARGE:
+        return f"{value:,}"
+    return str(value)
+
+
+def sentence(text: RuleText, interval: Interval | None) -> str:
+    """The rule's sentence, filled with the finding's details."""
+    details = interval.details if interval else ()
+    return text.sentence.format_map(_Words({name: _word(value) for name, value in details}))
+
+
+class Teller:
+    """Puts changes and standing alerts into words, with the rules and limits of one pack."""
+
+    def __init__(self, pack: RulePack, rules: Mapping[str, Rule], calendar: Calendar) -> None:
+        self.pack = pack
+        self.rules = rules
+        self.calendar = calendar
+        self.identity = PackIdentity(version=pack.version, sha256=pack.sha256)
+        self._limits = {rule_id: limit_items(text.limits) for rule_id, text in pack.rules.items()}
+
+    def questions(
+        self, rule_id: str, interval: Interval | None, values: Mapping[str, Any], now: datetime
+    ) -> tuple[str, ...]:
+        """What is missing: the open questions of a finding at an instant."""
+        if interval is None:
+            return ()
+        judge = Judge(self.pack.rules[rule_id])
+        asked = self.rules[rule_id].asks(Reader(values, self.calendar), judge, interval, now)
+        return tuple(dict.fromkeys(asked))
+
+    def notice(self, change: Change, values: Mapping[str, Any], now: datetime, cause: Cause) -> Notice:
+        """The notice of a change."""
+        told = change.told
+        text = self.pack.rules[told.rule_id]
+        return Notice(
+            notice_id=notice_id(
+                told.alert_id, told.sequence, change.transition, told.severity, told.effective_at, change.corrects
+            ),
+            alert_id=told.alert_id,
+            sequence=told.sequence,
+            transition=change.transition,
+            severity=told.severity,
+            patient_id=told.patient_id,
+            episode_id=told.episode,
+            rule_id=told.rule_id,
+            mode=text.mode,
+            delivery="record" if told.severity == "info" else text.delivery,
+            rulepack=self.identity,
+            title=text.title,
+            sentence=sentence(text, change.interval),
+            effective_at=self.calendar.local(told.effective_at),
+            decided_at=self.calendar.local(now),
+            evidence=tuple(evidence_item(e) for e in change.interval.evidence) if change.interval else (),
+            limits=self._limits[told.rule_id],
+            open_questions=self.questions(told.rule_id, change.interval, values, now),
+            corrects=change.corrects,
+            into=change.into,
+            by=change.by,
+            because="rule_pack" if cause.rule_pack else None,
+        )
+
+    def alert(self, standing: Standing, told: Told | None, values: Mapping[str, Any], now: datetime) -> Alert:
+        """A standing alert as it is shown."""
+        text = self.pack.rules[standing.rule_id]
+        return Alert(
+            alert_id=standing.alert_id,
+            patient_id=standing.patient_id,
+            episode_id=standing.episode,
+            rule_id=standing.rule_id,
+            severity=standing.severity,
+            state=standing.state,
+            effective_at=self.calendar.local(standing.effective_at),
+            sequence=told.sequence if told else 0,
+            mode=text.mode,
+            title=text.title,
+            sentence=sentence(text, standing.interval),
+            evidence=tuple(evidence_item(e) for e in standing.interval.evidence),
+            limits=self._limits[standing.rule_id],
+            open_questions=self.questions(standing.rule_id, standing.interval, values, now),
+            rulepack=self.identity,
+        )

@@ -1,0 +1,151 @@
+"""The monitor: (chart, facts or tick, now) -> (chart, notices). Pure; the fold and the rules meet here.
+
+Law: what stands is derived from the facts, what was told is remembered, a notice is the difference between the two.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from alerting.lifecycle import Cause, Change, Lifecycle
+from alerting.rule import Rule
+from alerting.rules import RULES
+from alerting.standing import Findings, findings_of, standing
+from alerting.telling import Teller
+from schemas.alerts import Alert, Notice, Standing, Told
+from schemas.days import FOREVER, Calendar
+from schemas.definitions import PATIENT_IDS, records
+from schemas.events import AnyEvent
+from schemas.facts import Fact
+from schemas.intervals import Interval
+from schemas.rulepack import RulePack
+from schemas.tables import Tables
+from streams.chart.chart import Chart
+from streams.chart.facts import Left, fact_of
+from streams.chart.fold import Facts
+from streams.chart.groups import group
+from streams.nouns import plan_of
+
+TICK: Final = Cause()
+
+
+class Monitor:
+    """One rule pack at work on charts of one site."""
+
+    def __init__(self, pack: RulePack, tables: Tables, calendar: Calendar, rules: Sequence[Rule] = RULES) -> None:
+        self.pack = pack
+        self.tables = tables
+        self.calendar = calendar
+        self.rules = tuple(rules)
+        self.plan = plan_of(pack, tables, calendar, rules)
+        self.lifecycle = Lifecycle(pack)
+        self.teller = Teller(pack, {rule.id: rule for rule in rules}, calendar)
+        self._empty = self.plan.derive_all(dict.fromkeys(self.plan.base, ()))
+
+    def fact(self, event: AnyEvent) -> Fact | Left:
+        """The fact of an event if a rule or view reads it, or why none is kept."""
+        fact = fact_of(event, self.tables)
+        if isinstance(fact, Fact) and records(group(fact.payload)).key not in self.plan.base:
+            return Left("not_read")
+        return fact
+
+    # ---- charts
+
+    def chart(
+        self, patient_id: str, facts: Iterable[Fact] = (), told: Mapping[str, Told] | None = None
+    ) -> Chart:
+        """A chart of these facts, derived from nothing else."""
+        found = Facts.of(facts)
+        ids = (patient_id, *sorted({f.origin for f in found} - {patient_id}))
+        values, _ = self.plan.derive_again(self._empty, {**found.base_values(), PATIENT_IDS.key: ids})
+        return Chart(patient_id, found, dict(told or {}), values, ids)
+
+    def with_fact(self, chart: Chart, fact: Fact) -> Chart | None:
+        """The chart with one more fact; None if it was there."""
+        facts, changed = chart.facts.with_fact(fact)
+        if not changed:
+            return None
+        ids = chart.patient_ids
+        if fact.origin not in ids:
+            ids = (chart.patient_id, *sorted({*ids[1:], fact.origin} - {chart.patient_id}))
+            changed[PATIENT_IDS.key] = ids
+        known = {key: value for key, value in changed.items() if key in self.plan.base}
+        values, _ = self.plan.derive_again(chart.values, known)
+        return Chart(chart.patient_id, facts, chart.told, values, ids, chart.next_check_at)
+
+    # ---- deciding
+
+    def decide(self, charts: Sequence[Chart], now: datetime, cause: Cause = TICK) -> tuple[list[Chart], list[Notice]]:
+        """What is to be told of these charts at an instant, and the charts that remember it.
+
+        Topic: charts between which identities moved are decided together, so that an alert that moves is transferred.
+        """
+        findings = {c.patient_id: self._findings(c) for c in charts}
+        stands: dict[str, Standing] = {}
+        hidden: frozenset[str] = frozenset()
+        for found in findings.values():
+            there, concealed = standing(found, self.pack, now)
+            stands |= there
+            hidden |= concealed
+        told = {key: known for c in charts for key, known in c.told.items()}
+
+        def intervals(rule_id: str, episode: str) -> Iterable[Interval]:
+            return [i for found in findings.values() for i in found.of(rule_id, episode)]
+
+        after, changes = self.lifecycle.compare(told, stands, hidden, intervals, now, cause)
+        owner = {patient_id: c for c in charts for patient_id in c.patient_ids}
+        notices = [self._notice(change, owner, charts[0], now, cause) for change in changes]
+        decided = [self._remembering(c, after, findings[c.patient_id], now, owner) for c in charts]
+        return decided, notices
+
+    def _notice(
+        self, change: Change, owner: Mapping[str, Chart], usual: Chart, now: datetime, cause: Cause
+    ) -> Notice:
+        chart = owner.get(change.told.patient_id, usual)
+        return self.teller.notice(change, chart.values, now, cause)
+
+    def _remembering(
+        self,
+        chart: Chart,
+        after: Mapping[str, Told],
+        findings: Findings,
+        now: datetime,
+        owner: Mapping[str, Chart],
+    ) -> Chart:
+        told = {key: known for key, known in after.items() if owner.get(known.patient_id, chart) is chart}
+        due = [at for at in (*findings.boundaries(), *self.lifecycle.due(told.values())) if at > now]
+        return Chart(
+            chart.patient_id, chart.facts, told, chart.values, chart.patient_ids, min(due, default=FOREVER)
+        )
+
+    def _findings(self, chart: Chart) -> Findings:
+        return findings_of(chart.patient_id, chart.values, self.rules, chart.deceased_at())
+
+    # ---- looking
+
+    def alerts(self, chart: Chart, now: datetime) -> list[Alert]:
+        """The alerts that stand at an instant."""
+        stands, _ = standing(self._findings(chart), self.pack, now)
+        return [self.teller.alert(s, chart.told.get(key), chart.values, now) for key, s in sorted(stands.items())]
+
+
+OwnerOf = Callable[[str], str]
+"""The surviving identity of an identity."""
+
+
+def regroup(monitor: Monitor, charts: Sequence[Chart], owner_of: OwnerOf, erased: Callable[[Fact], bool]) -> list[Chart]:
+    """The charts of the identities that survive once links have changed: facts and memory go to whom they belong.
+
+    Law: a merge is a union, an un-merge a difference; nothing of a fact changes but where it is kept.
+    """
+    facts: dict[str, list[Fact]] = {}
+    told: dict[str, dict[str, Told]] = {}
+    survivors = {owner_of(patient_id) for c in charts for patient_id in c.patient_ids}
+    for chart in charts:
+        for fact in chart.facts:
+            if not erased(fact):
+                facts.setdefault(owner_of(fact.origin), []).append(fact)
+        for key, known in chart.told.items():
+            told.setdefault(owner_of(known.patient_id), {})[key] = known
+    return [monitor.chart(s, facts.get(s, ()), told.get(s)) for s in sorted(survivors | facts.keys() | told.keys())]
+

@@ -1,0 +1,222 @@
+"""All patients of a service: events and the clock in, notices out. No I/O: charts are kept by whoever is given.
+
+Law: any order and any repeats of the same events end, at a given instant, in the same charts and standing alerts.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from alerting.lifecycle import Cause
+from schemas.alerts import Alert, Notice
+from schemas.days import FOREVER, to_utc
+from schemas.events import AnyEvent, Erasure, PatientMerge, PatientUnmerge
+from schemas.facts import Fact
+from streams.chart.chart import Chart
+from streams.chart.facts import Left
+from streams.monitor import Monitor, regroup
+from streams.people import People, link_of
+
+AHEAD: Final = timedelta(hours=24)
+"""A `recorded_at` further ahead of the clock would outrank every correction: a dead letter."""
+
+
+class Charts(Protocol):
+    """Where charts are kept, by surviving identity."""
+
+    def get(self, patient_id: str) -> Chart | None:
+        """The chart of an identity, or None."""
+
+    def put(self, chart: Chart) -> None:
+        """Keep a chart."""
+
+    def remove(self, patient_id: str) -> None:
+        """Forget a chart."""
+
+    def __iter__(self) -> Iterator[Chart]:
+        """Every chart, by identity."""
+
+
+class MemoryCharts:
+    """Charts in memory."""
+
+    def __init__(self) -> None:
+        self._charts: dict[str, Chart] = {}
+
+    def get(self, patient_id: str) -> Chart | None:
+        return self._charts.get(patient_id)
+
+    def put(self, chart: Chart) -> None:
+        self._charts[chart.patient_id] = chart
+
+    def remove(self, patient_id: str) -> None:
+        self._charts.pop(patient_id, None)
+
+    def __iter__(self) -> Iterator[Chart]:
+        return iter([self._charts[key] for key in sorted(self._charts)])
+
+
+def _one_person(people: People, one: str, other: str) -> bool:
+    return people.survivor(one) == people.survivor(other)
+
+
+class Ward:
+    """The patients, who is whom, and when each chart is to be looked at again.
+
+    `counts` says what became of events, by closed words: accepted, duplicate, unmapped_code, not_read,
+    event_id_reused, recorded_ahead, recorded_in_future, erased.
+    """
+
+    def __init__(self, monitor: Monitor, charts: Charts) -> None:
+        self.monitor = monitor
+        self.charts = charts
+        self.people = People()
+        self.counts: Counter[str] = Counter()
+        self.unmapped: Counter[str] = Counter()
+        self._erasures: dict[str, set[datetime]] = {}
+        self._checks: list[tuple[datetime, str]] = []
+        self._check_at: dict[str, datetime] = {}
+
+    # ---- events
+
+    def receive(self, event: AnyEvent, now: datetime) -> list[Notice]:
+        """Take one event at an instant of the clock.
+
+        Topic: one recorded more than 24 h ahead of it is counted and left to the caller as a dead letter.
+        """
+        ahead = to_utc(event.recorded_at) - now
+        if ahead > AHEAD:
+            self.counts["recorded_in_future"] += 1
+            return []
+        if ahead > timedelta():
+            self.counts["recorded_ahead"] += 1
+        match event:
+            case PatientMerge() | PatientUnmerge():
+                return self._link(event, now)
+            case Erasure():
+                return self._erase(event, now)
+        return self._fact(event, now)
+
+    def _fact(self, event: AnyEvent, now: datetime) -> list[Notice]:
+        fact = self.monitor.fact(event)
+        if isinstance(fact, Left):
+            self.counts[fact.why] += 1
+            if fact.system:
+                self.unmapped[fact.system] += 1
+            return []
+        if self._is_erased(fact):
+            self.counts["erased"] += 1
+            return []
+        owner = self.people.survivor(fact.origin)
+        before = self.charts.get(owner) or self.monitor.chart(owner)
+        chart = self.monitor.with_fact(before, fact)
+        if chart is None:
+            self.counts["duplicate"] += 1
+            return []
+        self.counts["accepted"] += 1
+        self.counts["event_id_reused"] += before.facts.reused(fact)
+        return self._decide([chart], now, Cause(event.event_id))
+
+    def _decide(self, charts: list[Chart], now: datetime, cause: Cause) -> list[Notice]:
+        decided, notices = self.monitor.decide(charts, now, cause)
+        for chart in decided:
+            self._keep(chart)
+        return notices
+
+    def _keep(self, chart: Chart) -> None:
+        self.charts.put(chart)
+        if chart.next_check_at == FOREVER:
+            self._check_at.pop(chart.patient_id, None)
+        elif self._check_at.get(chart.patient_id) != chart.next_check_at:
+            self._check_at[chart.patient_id] = chart.next_check_at
+            heapq.heappush(self._checks, (chart.next_check_at, chart.patient_id))
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Drop outdated entries before they outnumber the charts."""
+        if len(self._checks) > 64 + 4 * len(self._check_at):  # noqa: PLR2004 - amortises the rebuilding
+            self._checks = [(at, patient_id) for patient_id, at in self._check_at.items()]
+            heapq.heapify(self._checks)
+
+    # ---- identity
+
+    def _link(self, event: PatientMerge | PatientUnmerge, now: datetime) -> list[Notice]:
+        link = link_of(event)
+        if link is None or link in self.people:
+            self.counts["duplicate"] += 1
+            return []
+        self.counts["accepted"] += 1
+        before, self.people = self.people, self.people.with_link(link)
+        kin = self.people.kin(link.retired)
+        if all(before.survivor(k) == self.people.survivor(k) for k in kin) and not self._erasures:
+            return []
+        return self._regroup(kin, now, Cause(event.event_id))
+
+    def _regroup(self, kin: frozenset[str], now: datetime, cause: Cause) -> list[Notice]:
+        charts = [chart for k in sorted(kin) if (chart := self.charts.get(k)) is not None]
+        if not charts:
+            return []
+        made = regroup(self.monitor, charts, self.people.survivor, self._is_erased)
+        for chart in charts:
+            self.charts.remove(chart.patient_id)
+            self._check_at.pop(chart.patient_id, None)
+        return self._decide(made, now, cause)
+
+    # ---- erasure
+
+    def _is_erased(self, fact: Fact) -> bool:
+        """The fact was recorded before an erasure of its origin, or of whoever it was linked to at that time."""
+        return any(
+            fact.recorded_at <= at
+            for patient_id, instants in self._erasures.items()
+            for at in instants
+            if fact.origin == patient_id or _one_person(self.people.as_of(at), fact.origin, patient_id)
+        )
+
+    def _erase(self, event: Erasure, now: datetime) -> list[Notice]:
+        at = to_utc(event.recorded_at)
+        if event.record_status != "active" or at in self._erasures.get(event.patient_id, ()):
+            self.counts["duplicate"] += 1
+            return []
+        self.counts["accepted"] += 1
+        self._erasures.setdefault(event.patient_id, set()).add(at)
+        kin = self.people.kin(event.patient_id)
+        for k in kin:
+            chart = self.charts.get(k)
+            if chart is not None:
+                self._forget(chart, now, Cause(event.event_id))
+        return []
+
+    def _forget(self, chart: Chart, now: datetime, cause: Cause) -> None:
+        """Rebuild the chart without what is erased; nothing is told of a patient who is forgotten."""
+        kept = [f for f in chart.facts if not self._is_erased(f)]
+        if len(kept) == len(chart.facts):
+            return
+        self.charts.remove(chart.patient_id)
+        self._check_at.pop(chart.patient_id, None)
+        if kept:
+            self._decide([self.monitor.chart(chart.patient_id, kept)], now, cause)
+
+    # ---- the clock
+
+    def next_check_at(self) -> datetime:
+        """When time alone will next change something of some patient; FOREVER if never."""
+        while self._checks and self._check_at.get(self._checks[0][1]) != self._checks[0][0]:
+            heapq.heappop(self._checks)
+        return self._checks[0][0] if self._checks else FOREVER
+
+    def advance(self, until: datetime) -> Iterator[Notice]:
+        """Let the clock run to an instant: every crossing is decided at its own instant, in order."""
+        while (at := self.next_check_at()) <= until:
+            _, patient_id = heapq.heappop(self._checks)
+            del self._check_at[patient_id]
+            chart = self.charts.get(patient_id)
+            if chart is not None:
+                yield from self._decide([chart], at, Cause())
+
+    def standing(self, now: datetime) -> Iterator[Alert]:
+        """Every alert that stands at an instant."""
+        for chart in self.charts:
+            yield from self.monitor.alerts(chart, now)
