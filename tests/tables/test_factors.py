@@ -78,7 +78,7 @@ def test_quantities_that_must_not_be_converted_keep_their_own_unit(name: str, qu
     assert len(canonical) == len(quantities)
 
 
-def test_every_unit_that_we_write_is_valid_for_whoever_wrote_the_functional_tests(registry: Any) -> None:
+def test_every_unit_that_we_write_is_valid_for_whoever_wrote_the_functional_tests() -> None:
     """The functional tests of UCUM hold valid and invalid units: those of ours that they name must be valid there."""
     path = THIRD_PARTY / "ucum" / "UcumFunctionalTests.xml"
     if not path.exists():

@@ -103,7 +103,8 @@ def test_a_sites_row_wins_over_a_packaged_one(tmp_path: Path) -> None:
 
 
 def test_a_row_for_the_system_by_another_of_its_names_is_the_same_row(tmp_path: Path) -> None:
-    text = '[[code]]\nsystem = "urn:oid:2.16.840.1.113883.6.1"\ncode = "0-0"\nmeans = { kind = "lab_result", name = "PTH" }'
+    row = '[[code]]\nsystem = "urn:oid:2.16.840.1.113883.6.1"\ncode = "0-0"\n'
+    text = row + 'means = { kind = "lab_result", name = "PTH" }'
     found = loaded(tmp_path, text).observation("LN", "0-0")
     assert found is not None
     assert found.name == "PTH"
