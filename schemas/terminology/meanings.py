@@ -50,7 +50,7 @@ class Drug:
 class Measured:
     """A number in the canonical unit of its quantity kind.
 
-    `quantity` is `mass`, `molar`, `arbitrary`, `activity`, `ratio`, `fraction`, `length` ...: values of different
+    `quantity` is `mass`, `molar`, `arbitrary`, `activity`, `mass ratio`, `score`, `length` ...: values of different
     quantities are never compared. `mismatch` is True where the LOINC property says another quantity than the unit.
     """
 
