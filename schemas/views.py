@@ -227,6 +227,51 @@ def ledger(drug_class: str) -> Name[Ledger]:
     return Name(f"ledger/{drug_class}")
 
 
+class OrderSpan(msgspec.Struct, frozen=True):
+    """One version of an order in force over [begins, ends); `ends` None: nothing known ends it.
+
+    `status` is draft, active, on_hold, stopped or completed: only an active order is taken or done. `order` names the
+    order that the version belongs to: one placer order number is one order, from any source.
+    """
+
+    fact: Fact
+    begins: datetime
+    ends: datetime | None
+    status: str
+    order: str
+
+    @property
+    def active(self) -> bool:
+        """Something is taken or done under this version."""
+        return self.status == "active"
+
+
+@cache
+def orders(drug_class: str) -> Name[tuple[OrderSpan, ...]]:
+    """The spans of all medication orders of a class, by order and time; a stop voids what it forestalls."""
+    return Name(f"orders/{drug_class}")
+
+
+CARE_ORDERS: Final[Name[tuple[OrderSpan, ...]]] = Name("care_orders")
+"""The spans of all orders of bed rest, corset and exercise, by order, each order's in time."""
+
+
+class UnclearResult(msgspec.Struct, frozen=True):
+    """A final result whose unit is in no table or whose size is implausible.
+
+    `clarified_at`: when a version of the record that is not unclear was recorded; `next_at`: the collection of the next
+    result of the analyte that converts. None: not yet.
+    """
+
+    fact: Fact
+    clarified_at: datetime | None = None
+    next_at: datetime | None = None
+
+
+UNCLEAR: Final[Name[tuple[UnclearResult, ...]]] = Name("unclear")
+"""The results that are or were unclear, by collection; the fold keeps them, so that clear results cost nothing."""
+
+
 class HeparinEpisode(msgspec.Struct, frozen=True):
     """Heparin outside pregnancy: its days with gaps of at most 183 d, and 183 days of recent exposure."""
 

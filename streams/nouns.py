@@ -3,8 +3,8 @@
 This is where the fold and the rules meet; neither knows the other.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from alerting.rule import Rule
 from alerting.rules import DEFINITIONS
@@ -15,24 +15,27 @@ from schemas.tables import Tables
 from streams.answers import answers_to
 from streams.chart.episodes import episodes
 from streams.chart.ledger import Worth, ledger_of
+from streams.chart.orders import care_orders, orders_of
 from streams.chart.pregnancy import pregnancies
 from streams.chart.winners import labs_of, winners_of
 from streams.derivation import Plan
 
 
+_FAMILIES: Final[Mapping[str, Callable[[str], Definition[Any]]]] = {
+    "labs": labs_of,
+    "winners": winners_of,
+    "orders": orders_of,
+    "care_orders": lambda _: care_orders,
+    "ledger": ledger_of,
+}
+
+
 def _family(name: Name[Any], prednisone: Worth) -> Definition[Any] | None:
-    """The definition of a name that belongs to a family: labs of an analyte, winners of a group, a ledger."""
+    """The definition of a name that belongs to a family: labs of an analyte, winners of a group, orders, a ledger."""
     family, _, member = name.key.partition("/")
-    match family:
-        case "labs":
-            return labs_of(member)
-        case "winners":
-            return winners_of(member)
-        case "ledger" if member == "glucocorticoid":
-            return ledger_of(member, prednisone)
-        case "ledger":
-            return ledger_of(member)
-    return None
+    if (family, member) == ("ledger", "glucocorticoid"):
+        return ledger_of(member, prednisone)
+    return _FAMILIES[family](member) if family in _FAMILIES else None
 
 
 def plan_of(pack: RulePack, tables: Tables, calendar: Calendar, rules: Iterable[Rule]) -> Plan:

@@ -15,7 +15,8 @@ from schemas.definitions import Definition, Reader, Record, Records, records
 from schemas.facts import Dose, Fact, Measured, Order, Supply
 from schemas.views import Layer, Ledger, Stretch, ledger
 from streams.chart.amounts import HEPARINS, MOST_IU_A_DAY, Drug, WeightAt, amount, hourly, one_dose
-from streams.chart.timeline import Span, spans
+from streams.chart.orders import timelines
+from streams.chart.timeline import Span
 
 LONGEST_ASSUMED: Final = 14
 _GIVEN: Final = frozenset({"completed", "in_progress", "stopped"})
@@ -271,17 +272,6 @@ def _assume(stretches: Sequence[Stretch], calendar: Calendar) -> Iterator[Stretc
             yield msgspec.structs.replace(s, first=first, begins=begins, assumed=False)
 
 
-def _orders(found: Records) -> dict[str, tuple[Span, ...]]:
-    """Timelines by order: one placer order number is one order, from any source."""
-    pooled: dict[str, list[Fact]] = {}
-    for record in found:
-        for version in record.live:
-            if isinstance(version.payload, Order):
-                name = version.payload.placer_order or "\x1f".join(record.key)
-                pooled.setdefault(name, []).append(version)
-    return {name: spans(versions) for name, versions in pooled.items()}
-
-
 def _winning(found: Iterable[Record]) -> list[Fact]:
     return [r.winner for r in found if r.winner is not None]
 
@@ -292,7 +282,7 @@ def build(found: Records, drug_class: str, calendar: Calendar, weight: WeightAt,
     Topic: `found` may hold orders whose other versions are of another class; those versions expose to nothing here.
     """
     building = _Ledger(drug_class, calendar, weight, worth)
-    orders = _orders(found)
+    orders = timelines(found)
     facts = _winning(found)
     ordered = _layered([c for name, t in orders.items() for c in building.ordered(name, t)], "ordered", calendar)
     supplies = [c for f in facts if (c := building.dispensed(f, orders)) is not None]
