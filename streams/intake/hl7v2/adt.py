@@ -11,7 +11,6 @@ from schemas.events import Condition, Encounter, Patient
 from schemas.tables import Tables
 from streams.intake.hl7v2.coding import coded, entity
 from streams.intake.hl7v2.groups import Observed, Order
-from streams.intake.hl7v2.identity import patient_id
 from streams.intake.hl7v2.message import Segment
 from streams.intake.hl7v2.observations import observations
 from streams.intake.hl7v2.reading import Reading, calendar_day
@@ -32,7 +31,7 @@ def translate_visit(reading: Reading) -> None:
     pid = reading.message.find("PID")
     if pid is None:
         raise UntranslatableError("no PID; accepted: MSH, EVN, PID, PV1", "PID[1]")
-    patient = patient_id(pid, reading.site)
+    patient = reading.patient(pid)
     visit = reading.message.find("PV1")
     reading.attempt(partial(_patient, reading, pid, patient))
     if visit:

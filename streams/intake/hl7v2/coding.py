@@ -56,6 +56,8 @@ def wording(element: Element) -> str:
 
 def word(segment: Segment, field: int) -> str | None:
     """The identifier of a coded field, else its text, else those of the alternate coding."""
+    if not segment.raw(field):
+        return None
     element = segment.first(field)
     return next((text[:_LONGEST] for text in map(element.part, (1, 2, 4, 5)) if text), None)
 

@@ -10,6 +10,7 @@ from streams.intake.hl7v2.untranslatable import UntranslatableError
 from streams.intake.site import Site
 
 _MEDICAL_RECORD: Final = "MR"
+_MOST_IDENTIFIERS: Final = 200
 _OLD_FIELDS: Final = {"PID": (2, 4), "MRG": (4,)}
 _LIST_FIELD: Final = {"PID": 3, "MRG": 1}
 
@@ -28,6 +29,10 @@ def patient_ids(segment: Segment, site: Site) -> list[str]:
     Errors: UntranslatableError where the segment has no identifier.
     """
     given = _identifiers(segment)
+    if len(given) > _MOST_IDENTIFIERS:
+        raise UntranslatableError(
+            f"{len(given)} identifiers; accepted: up to {_MOST_IDENTIFIERS}", segment.where(_LIST_FIELD[segment.name])
+        )
     if not given:
         field = _LIST_FIELD[segment.name]
         raise UntranslatableError("no patient identifier; accepted: NUMBER^^^AUTHORITY^MR", segment.where(field))
@@ -43,11 +48,12 @@ def all_names(segment: Segment, site: Site) -> set[str]:
 
 def name(identifier: Element, site: Site) -> str:
     """`AUTHORITY|number`: the authority is the namespace, else the universal id, of CX.4."""
-    return site.name(identifier.part(1), authority(identifier))
+    return site.name(identifier.part(1), _authority(identifier, site))
 
 
-def authority(identifier: Element) -> str:
-    return identifier.part(4, 1) or identifier.part(4, 2)
+def _authority(identifier: Element, site: Site) -> str:
+    namespace, universal = identifier.part(4, 1), identifier.part(4, 2)
+    return universal if universal and universal == site.default_assigner else namespace or universal
 
 
 def _identifiers(segment: Segment) -> list[Element]:

@@ -21,7 +21,7 @@ from streams.intake.hl7v2.untranslatable import UntranslatableError
 _DAYS: Final = {"wk": 7, "w": 7, "week": 7, "weeks": 7, "d": 1, "day": 1, "days": 1}
 _NOTHING: Final = Decimal(0)  # a tombstone has a value only because the model wants one; nobody reads it
 _IN_WEEKS: Final = "49051-6"  # LOINC: Gestational age in weeks
-_WEEKS_AND_DAYS: Final = re.compile(r"(\d{1,2})\s*(?:\+|w\w*[\s,]*)\s*([0-6])\s*(?:d\w*)?", re.IGNORECASE | re.ASCII)
+_WEEKS_AND_DAYS: Final = re.compile(r"(\d{1,2})\s*(?:\+\s*|w\w*[\s,]*)([0-6])\s*(?:d\w*)?", re.IGNORECASE | re.ASCII)
 _SITES: Final = (
     ("back_pain", re.compile(r"\b(?:back|spine|spinal|lumbar|thoracic|77568009|421060004)\b", re.IGNORECASE)),
     ("hip_pain", re.compile(r"\b(?:hip|29836001|24136001)\b", re.IGNORECASE)),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from schemas.events import PatientMerge, PatientUnmerge
-from streams.intake.hl7v2.identity import all_names, patient_id, patient_ids
+from streams.intake.hl7v2.identity import all_names, patient_ids
 from streams.intake.hl7v2.message import Message, Segment
 from streams.intake.hl7v2.reading import Reading
 from streams.intake.hl7v2.untranslatable import UntranslatableError
@@ -43,7 +43,7 @@ def _pairs(message: Message) -> Iterator[tuple[Segment | None, Segment]]:
 def _merge(reading: Reading, survivor: Segment | None, retired: Segment) -> None:
     if survivor is None:
         raise UntranslatableError("an MRG before its PID; accepted: PID and MRG, in pairs", retired.where())
-    into, kept = patient_id(survivor, reading.site), all_names(survivor, reading.site)
+    into, kept = reading.patient(survivor), all_names(survivor, reading.site)
     names = patient_ids(retired, reading.site)
     gone = [name for name in names if name not in kept]
     reading.ignored["merge into itself"] += not gone
@@ -56,7 +56,7 @@ def translate_link(reading: Reading) -> None:
     pids = list(reading.message.named("PID"))
     if len(pids) != _TWO:
         raise UntranslatableError(f"{len(pids)} PID; accepted: the two that are linked", "PID[2]")
-    first, second = (patient_id(pid, reading.site) for pid in pids)
+    first, second = (reading.patient(pid) for pid in pids)
     if first == second:
         reading.ignored["merge into itself"] += 1
         return

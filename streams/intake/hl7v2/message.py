@@ -16,7 +16,7 @@ from schemas.wire import LARGEST_MESSAGE
 from streams.intake.hl7v2.charset import decode
 from streams.intake.hl7v2.untranslatable import UntranslatableError
 
-_MOST_SEGMENTS: Final = 100_000
+_MOST_SEGMENTS: Final = 50_000
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _SHORTEST_HEADER: Final = 8
@@ -43,6 +43,13 @@ class Notation:
         """The text without escapes; an unknown or broken sequence stays as it was sent."""
         return self.sequence.sub(self._resolved, text) if self.escape in text else text
 
+    def part(self, text: str, component: int, sub: int) -> str:
+        """A subcomponent of a component of one repetition."""
+        if not text:
+            return ""
+        found = _nth(_nth(text, self.component, component), self.subcomponent, sub)
+        return "" if found == _NULL else self.plain(found).strip()
+
     def _resolved(self, found: re.Match[str]) -> str:
         # python-hl7 logs, drops or multiplies without bound what it does not know, so it sees only what it knows.
         if _SIMPLE.fullmatch(found[1]):
@@ -68,8 +75,7 @@ class Element:
 
     def part(self, component: int = 1, sub: int = 1) -> str:
         """A component's subcomponent, counted from 1, without escapes; "" where there is none."""
-        found = _nth(_nth(self.text, self.notation.component, component), self.notation.subcomponent, sub)
-        return "" if found == _NULL else self.notation.plain(found).strip()
+        return self.notation.part(self.text, component, sub)
 
     def whole(self) -> str:
         """The text of the whole repetition, for types that have no components."""
@@ -97,15 +103,18 @@ class Segment:
         return self.fields[field] if field < len(self.fields) else ""
 
     def first(self, field: int) -> Element:
-        return Element(self.raw(field).split(self.notation.repetition, 1)[0], self.notation)
+        text = self.raw(field)
+        return Element(text.split(self.notation.repetition, 1)[0] if text else "", self.notation)
 
     def each(self, field: int) -> list[Element]:
         """The repetitions that say something."""
-        found = self.raw(field).split(self.notation.repetition)
+        text = self.raw(field)
+        found = text.split(self.notation.repetition) if text else ()
         return [Element(text, self.notation) for text in found if text and text != _NULL]
 
     def value(self, field: int, component: int = 1, sub: int = 1) -> str:
-        return self.first(field).part(component, sub)
+        text = self.raw(field)
+        return self.notation.part(text.split(self.notation.repetition, 1)[0], component, sub) if text else ""
 
     def where(self, field: int | None = None) -> str:
         """The place as a refusal names it."""

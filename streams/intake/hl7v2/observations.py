@@ -12,13 +12,12 @@ from typing import Final
 from schemas.events import LabResult
 from streams.intake.hl7v2.coding import coded, word
 from streams.intake.hl7v2.groups import Observed, Order, orders
-from streams.intake.hl7v2.identity import patient_id
 from streams.intake.hl7v2.imaging import report
 from streams.intake.hl7v2.kinds import bone_density, lactation, measurement, pregnancy, symptom
 from streams.intake.hl7v2.reading import Reading
 from streams.intake.hl7v2.results import NOT_READ, Result, reference_range, result
 from streams.intake.hl7v2.seen import RETRACTED, Seen, status
-from streams.intake.hl7v2.specimen import collected_at, fasting, is_fasting_status, quality, specimen_type
+from streams.intake.hl7v2.specimen import Sample, collected_at, is_fasting_status, quality, sampled
 from streams.intake.hl7v2.untranslatable import UntranslatableError
 
 _FINALISES: Final = "U"
@@ -32,6 +31,7 @@ class Told:
     """What one order's observations have told so far."""
 
     patient: str
+    specimen: Sample
     of_imaging: list[Seen] = field(default_factory=list)
     records: Counter[str] = field(default_factory=Counter)
 
@@ -49,12 +49,12 @@ def translate_results(reading: Reading) -> None:
 def _order(reading: Reading, order: Order) -> None:
     if order.patient is None:
         raise UntranslatableError("no PID before the results; accepted: PID, then OBR and OBX", "PID")
-    observations(reading, order, patient_id(order.patient, reading.site))
+    observations(reading, order, reading.patient(order.patient))
 
 
 def observations(reading: Reading, order: Order, patient: str) -> None:
     """The observations of one order, or those of a visit, which have none."""
-    told = Told(patient)
+    told = Told(patient, sampled(order))
     for observed in order.observed:
         reading.attempt(partial(_observation, reading, order, observed, told))
     if told.of_imaging:
@@ -74,7 +74,7 @@ def _observation(reading: Reading, order: Order, observed: Observed, told: Told)
         reading.ignored["fasting_status"] += 1
         return
     code, meaning = coded(obx, 3, reading.tables, reading.tables.observation)
-    seen = Seen(order, observed, told.patient, code, meaning, status(obx, said), said == _FINALISES)
+    seen = Seen(order, observed, told.patient, code, meaning, status(obx, said), said == _FINALISES, told.specimen)
     _place(reading, seen, told)
 
 
@@ -110,9 +110,9 @@ def _lab_result(reading: Reading, seen: Seen, record: str) -> None:
         reference_range=reference_range(obx.value(7)),
         status=seen.status,
         collected_at=seen.at(reading, when),
-        fasting=fasting(seen.order),
-        specimen=specimen_type(seen.order),
-        quality=quality(seen.order, seen.observed, found.text),
+        fasting=seen.specimen.fasting,
+        specimen=seen.specimen.type,
+        quality=seen.specimen.quality or quality(seen.observed, found.text),
         laboratory=obx.value(23) or obx.value(23, 10) or word(obx, 15),
         assay=word(obx, 17),
         note=reading.note(seen.observed.notes),

@@ -12,7 +12,6 @@ from schemas.events import CareOrder, Imaging, LabOrder
 from streams.intake.hl7v2.coding import coded, entity
 from streams.intake.hl7v2.control import Change, change
 from streams.intake.hl7v2.groups import Order, orders
-from streams.intake.hl7v2.identity import patient_id
 from streams.intake.hl7v2.imaging import imaging_record
 from streams.intake.hl7v2.medication import administrations, dispenses
 from streams.intake.hl7v2.message import Segment
@@ -33,6 +32,7 @@ _IMAGING_STATUS: Final[dict[Change, str]] = {
     "cancelled": "cancelled",
     "completed": "performed",
 }
+_MOST_PARTS: Final = 1000
 _LABORATORY: Final = "OML"
 _CANCELS: Final = frozenset({"S15", "S16", "S17", "S20", "S21", "S22", "S26"})
 _BOOKS: Final = frozenset({"S12", "S13", "S14", "S18", "S19"})
@@ -62,7 +62,9 @@ def translate_orders(reading: Reading) -> None:
 def _order(reading: Reading, order: Order) -> None:
     if order.patient is None:
         raise UntranslatableError("no PID before the order; accepted: PID, then ORC", "PID")
-    patient = patient_id(order.patient, reading.site)
+    if len(order.others) > _MOST_PARTS:
+        raise UntranslatableError(f"{len(order.others)} parts in one order; accepted: up to {_MOST_PARTS}", "ORC")
+    patient = reading.patient(order.patient)
     if order.find("RXA"):
         administrations(reading, order, patient)
         return
@@ -165,7 +167,7 @@ def translate_appointment(reading: Reading) -> None:
         raise UntranslatableError("no SCH; accepted: SCH, PID, RGS, AIS", "SCH[1]")
     if pid is None:
         raise UntranslatableError("no PID; accepted: SCH, PID, RGS, AIS", "PID[1]")
-    patient = patient_id(pid, reading.site)
+    patient = reading.patient(pid)
     for service in reading.message.named("AIS"):
         reading.attempt(partial(_service, reading, schedule, service, patient, cancelled=trigger in _CANCELS))
 

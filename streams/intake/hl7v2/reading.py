@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from schemas.events import AnyEvent, Event
 from schemas.tables import Tables
+from streams.intake.hl7v2.identity import patient_id
 from streams.intake.hl7v2.message import Message, Segment
 from streams.intake.hl7v2.times import UnreadableTimeError, day, moment
 from streams.intake.hl7v2.untranslatable import UntranslatableError
@@ -22,7 +23,7 @@ from streams.intake.site import Directory, Site
 
 _LONGEST_IDENTIFIER: Final = 256
 _LONGEST_TEXT: Final = 65_536
-_NUMBER: Final = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,25})?|\.\d{1,25})", re.ASCII)
 
 Built = TypeVar("Built", bound=Event)
 
@@ -44,6 +45,7 @@ class Reading:
     refusals: list[Refusal] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
+    patients: dict[int, str] = field(default_factory=dict)
     given: Counter[int] = field(default_factory=Counter)
     """How many events each segment gave, by its ordinal: the last part of an event's id."""
 
@@ -103,6 +105,15 @@ class Reading:
         text = "\n".join(part.whole() for segment in segments for part in segment.each(3))
         self.counted["note_cut"] += len(text) > _LONGEST_TEXT
         return text[:_LONGEST_TEXT] or None
+
+    def patient(self, pid: Segment) -> str:
+        """The one name of the patient of a PID.
+
+        Errors: UntranslatableError where it has no identifier.
+        """
+        if pid.ordinal not in self.patients:
+            self.patients[pid.ordinal] = patient_id(pid, self.site)
+        return self.patients[pid.ordinal]
 
     def last(self, record: str, model: type[Built]) -> Built | None:
         """The latest-recorded version of a record of this source, whoever it is about."""

@@ -16,7 +16,7 @@ from streams.intake.hl7v2.untranslatable import UntranslatableError
 
 Comparator = Literal["<", "<=", ">", ">="]
 
-_DIGITS: Final = r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})"
+_DIGITS: Final = r"[+-]?(?:\d{1,18}(?:\.\d{0,25})?|\.\d{1,25})"
 _COMPARED: Final = re.compile(rf"(?P<comparator><=|>=|<|>|≤|≥|)\s*(?P<number>{_DIGITS})", re.ASCII)
 _RANGE: Final = re.compile(rf"({_DIGITS})\s*(?:-|\u2013|to)\s*({_DIGITS})", re.ASCII)
 _WRITTEN: Final = {"≤": "<=", "≥": ">="}

@@ -10,6 +10,7 @@ from streams.intake.hl7v2.coding import coded, entity
 from streams.intake.hl7v2.groups import Observed, Order
 from streams.intake.hl7v2.message import Segment
 from streams.intake.hl7v2.reading import Reading
+from streams.intake.hl7v2.specimen import Sample
 from streams.intake.hl7v2.untranslatable import UntranslatableError
 
 Status = Literal["preliminary", "final", "corrected", "cancelled", "entered_in_error"]
@@ -48,6 +49,7 @@ class Seen:
     meaning: Observation | None
     status: Status
     finalises: bool
+    specimen: Sample
 
     @property
     def obx(self) -> Segment:

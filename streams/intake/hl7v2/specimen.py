@@ -4,7 +4,8 @@ Source: HL7 v2.5.1 chapter 7.4.3 (SPM), tables 0490, 0493; table 0916 (OBR-13).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -43,12 +44,21 @@ def observed_at(reading: Reading, order: Order, obx: Segment) -> datetime | None
     return reading.first_moment((obx, 14), (order.request, 7))
 
 
-def specimen_type(order: Order) -> str | None:
-    return word(order.specimen, 4) if order.specimen else None
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What every observation of an order shares."""
+
+    type: str | None
+    quality: str | None
+    fasting: bool | None
 
 
-def quality(order: Order, seen: Observed, text: str | None) -> str | None:
-    """The first fault that SPM-24, SPM-21, the value's own text or a comment names."""
+def sampled(order: Order) -> Sample:
+    return Sample(word(order.specimen, 4) if order.specimen else None, order_quality(order), fasting(order))
+
+
+def order_quality(order: Order) -> str | None:
+    """The first fault that SPM-24, SPM-21 or a comment on the whole order names."""
     if order.specimen:
         told = [(24, _CONDITIONS), (21, _REJECTED)]
         codes = ((names, element) for field, names in told for element in order.specimen.each(field))
@@ -56,8 +66,16 @@ def quality(order: Order, seen: Observed, text: str | None) -> str | None:
             found = names.get(element.part(1).upper()) or _fault(wording(element))
             if found:
                 return found
-    comments = (part.whole() for note in (*seen.notes, *order.notes) for part in note.each(3))
-    return _first_fault((text or "", *comments))
+    return _first_fault(_comments(order.notes))
+
+
+def quality(seen: Observed, text: str | None) -> str | None:
+    """The first fault that the value's own text or a comment on it names."""
+    return _first_fault((text or "", *_comments(seen.notes)))
+
+
+def _comments(notes: Iterable[Segment]) -> Iterator[str]:
+    return (part.whole() for note in notes for part in note.each(3))
 
 
 def _first_fault(texts: Iterable[str]) -> str | None:
