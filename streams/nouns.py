@@ -20,7 +20,6 @@ from streams.chart.pregnancy import pregnancies
 from streams.chart.winners import labs_of, winners_of
 from streams.derivation import Plan
 
-
 _FAMILIES: Final[Mapping[str, Callable[[str], Definition[Any]]]] = {
     "labs": labs_of,
     "winners": winners_of,

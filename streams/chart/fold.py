@@ -4,15 +4,17 @@ Law: any order and any repeats of the same facts give the same chart.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from schemas.definitions import Record, Records, records
+from schemas.definitions import LATE, Record, Records, records
 from schemas.facts import Fact, Payload, Person, RecordKey, Response, clinical_time
+from schemas.views import UNCLEAR, UnclearResult
 from streams.chart.groups import group
+from streams.chart.unclear import concerned, unclear_results, with_next
 
 _LATE: Final = timedelta(days=7)
 
@@ -53,20 +55,34 @@ def _came_late(version: Fact) -> bool:
     return at is not None and version.recorded_at - at > _LATE
 
 
+def _all_late(late: Mapping[RecordKey, tuple[LateEntry, ...]]) -> tuple[LateEntry, ...]:
+    return tuple(sorted(entry for entries in late.values() for entry in entries))
+
+
+_Entries = TypeVar("_Entries", bound=tuple[object, ...])
+
+
+def _kept(known: dict[RecordKey, _Entries], key: RecordKey, entries: _Entries) -> dict[RecordKey, _Entries]:
+    """What is kept of each record, with a record's new entries; the very same where they are as before."""
+    return known if entries == known.get(key, ()) else {**known, key: entries}
+
+
 class Facts:
     """An immutable set of facts, kept by record and by group."""
 
-    __slots__ = ("by_group", "late", "records")
+    __slots__ = ("by_group", "late", "records", "unclear")
 
     def __init__(
         self,
         by_record: dict[RecordKey, Record] | None = None,
         by_group: dict[str, Records] | None = None,
         late: dict[RecordKey, tuple[LateEntry, ...]] | None = None,
+        unclear: dict[RecordKey, tuple[UnclearResult, ...]] | None = None,
     ) -> None:
         self.records = by_record or {}
         self.by_group = by_group or {}
         self.late = late or {}
+        self.unclear = unclear or {}
 
     def __iter__(self) -> Iterator[Fact]:
         return (version for record in self.records.values() for version in record.versions)
@@ -95,16 +111,13 @@ class Facts:
             others = tuple(r for r in by_group.get(name, ()) if r.key != fact.key)
             by_group[name] = tuple(sorted((*others, record), key=lambda r: r.key))
             changed[records(name).key] = by_group[name]
-        late = self._late_with(record)
+        late = _kept(self.late, record.key, _late(record))
         if late is not self.late:
-            changed["late"] = tuple(sorted(entry for entries in late.values() for entry in entries))
-        return Facts({**self.records, fact.key: record}, by_group, late), changed
-
-    def _late_with(self, record: Record) -> dict[RecordKey, tuple[LateEntry, ...]]:
-        entries = _late(record)
-        if entries == self.late.get(record.key, ()):
-            return self.late
-        return {**self.late, record.key: entries}
+            changed[LATE.key] = _all_late(late)
+        unclear = _kept(self.unclear, record.key, unclear_results(record))
+        if unclear is not self.unclear or (unclear and concerned(unclear, record)):
+            changed[UNCLEAR.key] = with_next(unclear.values(), by_group)
+        return Facts({**self.records, fact.key: record}, by_group, late, unclear), changed
 
     @classmethod
     def of(cls, facts: Iterable[Fact]) -> "Facts":
@@ -118,10 +131,12 @@ class Facts:
             for name in {group(v.payload) for v in by_record[key].versions}:
                 by_group.setdefault(name, []).append(by_record[key])
         late = {key: entries for key, record in by_record.items() if (entries := _late(record))}
-        return cls(by_record, {name: tuple(found) for name, found in by_group.items()}, late)
+        unclear = {key: found for key, record in by_record.items() if (found := unclear_results(record))}
+        return cls(by_record, {name: tuple(found) for name, found in by_group.items()}, late, unclear)
 
     def base_values(self) -> dict[str, Any]:
         """The base values of all groups that hold something."""
         values: dict[str, Any] = {records(name).key: found for name, found in self.by_group.items()}
-        values["late"] = tuple(sorted(entry for entries in self.late.values() for entry in entries))
+        values[LATE.key] = _all_late(self.late)
+        values[UNCLEAR.key] = with_next(self.unclear.values(), self.by_group)
         return values
