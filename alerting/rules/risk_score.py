@@ -18,7 +18,8 @@ class RiskItems(msgspec.Struct, frozen=True):
     """
 
     items: tuple[tuple[str, Intervals], ...] = ()
-    asked: frozenset[str] = frozenset()
+    asked: tuple[tuple[str, datetime], ...] = ()
+    """What was said present or absent, or measured, and when first."""
 
     def _others(self, without: frozenset[str]) -> Iterable[Intervals]:
         return (intervals for name, intervals in self.items if name not in without)
@@ -44,11 +45,36 @@ class RiskItems(msgspec.Struct, frozen=True):
                 made.append((at, severity))
         return tuple(made)
 
-    def never_asked(self, now: datetime) -> Iterator[str]:  # noqa: ARG002 - questions are asked at an instant
-        """The items that nobody ever said present or absent."""
+    def score(self, at: datetime) -> int:
+        """The sum of the weights of the items that hold at an instant: for display, no rule reads it.
+
+        Source: evidence sheet 7, heuristic.
+        """
+        return sum(WEIGHTS.get(name, 0) for name, intervals in self.items if holds(intervals, at))
+
+    def never_asked(self, now: datetime) -> Iterator[str]:
+        """The items that nobody ever said present or absent, and that nothing else shows."""
+        known = {name for name, at in self.asked if at <= now}
+        known |= {name for name, intervals in self.items if holds(intervals, now)}
         for name, words in _QUESTIONS.items():
-            if name not in self.asked:
+            if name not in known:
                 yield words
+
+
+WEIGHTS: Final = {
+    "prior_fragility_fracture": 3,
+    "prior_plo": 3,
+    "low_z_score": 3,
+    "ufh_tier": 2,
+    "glucocorticoid": 2,
+    "family_history": 1,
+    "low_body_mass_index": 1,
+    "smoking": 1,
+    "vitamin_d_deficiency": 1,
+    "lmwh_days": 1,
+    "long_lactation": 1,
+    "low_weight_gain": 1,
+}
 
 
 _QUESTIONS: Final = {

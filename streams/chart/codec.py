@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -23,8 +23,8 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 class _Row(msgspec.Struct, frozen=True, array_like=True):
     origin: int
     source: int
-    record: str | bytes
-    event: str | bytes
+    record: Any  # str, or the 16 bytes of a UUID: a union that msgspec cannot name
+    event: Any
     recorded_at: datetime
     payload: Payload
     history: bool = False
@@ -51,8 +51,8 @@ def _packed(name: str) -> str | bytes:
     return uuid.UUID(name).bytes if _UUID.match(name) else name
 
 
-def _unpacked(name: str | bytes) -> str:
-    return str(uuid.UUID(bytes=name)) if isinstance(name, bytes) else name
+def _unpacked(name: Any) -> str:
+    return str(uuid.UUID(bytes=name)) if isinstance(name, bytes) else str(name)
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -25,10 +25,11 @@ def translate_native(raw: bytes, *, source: str | None = None) -> Translation:
         given = decode(raw)
     except NotJsonError as error:
         return _refused("event", f"{error}; one JSON object is expected", "$")
-    return _read(given, source)
+    return translate_decoded(given, source=source)
 
 
-def _read(given: object, source: str | None) -> Translation:
+def translate_decoded(given: object, *, source: str | None = None) -> Translation:
+    """Read one native event that is decoded already; as `translate_native`."""
     if not isinstance(given, dict):
         return _refused("event", "expected one JSON object", "$")
     kind = given.get("kind")

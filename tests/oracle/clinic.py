@@ -167,9 +167,7 @@ class Clinic:
 
     @cached_property
     def reports(self) -> list[Report]:
-        found = [
-            Report(instant(v.get("observed_at")), v, v.get("symptom")) for _, v in self.chart.facts("symptom")
-        ]
+        found = [Report(instant(v.get("observed_at")), v, v.get("symptom")) for _, v in self.chart.facts("symptom")]
         return sorted(found, key=lambda r: (r.when, r.version.order))
 
     @property
@@ -203,9 +201,7 @@ class Clinic:
         for record, version in self.chart.facts("condition"):
             meanings = condition_meanings(version.get("code"))
             if meanings and version.status in {"active", "resolved"}:
-                found.append(
-                    Diagnosis(version.at("onset_at") or record.first_recorded, frozenset(meanings), version)
-                )
+                found.append(Diagnosis(version.at("onset_at") or record.first_recorded, frozenset(meanings), version))
         return sorted(found, key=lambda d: (d.when, d.version.order))
 
     def coded(self, *meanings: str) -> list[Diagnosis]:
@@ -242,9 +238,10 @@ class Clinic:
     def workup_complete(self, anchor: datetime) -> datetime:
         """When the last of the nine tests of the work-up of a fracture or a low bone density was resulted."""
         due = self.calendar.after(anchor, 14)
-        return max(self._resulted(analytes, due) for analytes in WORK_UP)
+        return max(self.resulted(analytes, due) for analytes in WORK_UP)
 
-    def _resulted(self, analytes: frozenset[str], due: datetime) -> datetime:
+    def resulted(self, analytes: frozenset[str], due: datetime) -> datetime:
+        """When a test of the 180 days before, or of later, was first final; SPEP whenever it was."""
         recorded = [FOREVER]
         for record, version in results(self.chart, *analytes):
             final = record.first_final()

@@ -92,7 +92,7 @@ def active_spans(chart: Chart, wanted: Callable[[str, str], bool]) -> list[Span]
     for i, timeline in enumerate(timelines(chart, "prescription")):
         for stretch in timeline:
             version = stretch.version
-            if not wanted(*drug_of(version)) or not _active(version) or is_flush(version):
+            if not wanted(*drug_of(version)) or not is_active(version) or is_flush(version):
                 continue
             began = max(stretch.began, instant(version.get("starts_at")))
             ended = min(stretch.ended, version.at("ends_at") or FOREVER)
@@ -101,7 +101,7 @@ def active_spans(chart: Chart, wanted: Callable[[str, str], bool]) -> list[Span]
     return spans
 
 
-def _active(version: Version) -> bool:
+def is_active(version: Version) -> bool:
     return version.status == "active" and not version.get("do_not_perform") and not version.get("as_needed")
 
 

@@ -38,9 +38,7 @@ class Bounds:
 
     def plus(self, other: "Bounds") -> "Bounds":
         high = None if self.high is None or other.high is None else self.high + other.high
-        return Bounds(
-            self.low + other.low, high, self.low_open or other.low_open, self.high_open or other.high_open
-        )
+        return Bounds(self.low + other.low, high, self.low_open or other.low_open, self.high_open or other.high_open)
 
     def ratio_to(self, other: "Bounds") -> "Bounds":
         low = Fraction(0) if other.high is None or other.high == 0 else self.low / other.high
@@ -116,9 +114,7 @@ def samples(chart: Chart, *analytes: str) -> list[Sample]:
 
 def results(chart: Chart, *analytes: str) -> list[tuple[Record, Version]]:
     """All results of some analytes that can be read, text included."""
-    return [
-        (r, v) for r, v in chart.facts("lab_result") if analyte_of(v) in analytes and converts(v)
-    ]
+    return [(r, v) for r, v in chart.facts("lab_result") if analyte_of(v) in analytes and converts(v)]
 
 
 @dataclass(frozen=True)
@@ -177,9 +173,7 @@ def marker_series(chart: Chart, marker: str, pregnancies: list[Pregnancy]) -> li
         former = series[i - 1] if i else None
         phase = phase_at(pregnancies, sample.collected)
         comparable = not (
-            _ill_drawn(chart, sample)
-            or _changed(sample, former)
-            or _failing_kidney(chart, sample, rates, pregnancies)
+            _ill_drawn(chart, sample) or _changed(sample, former) or _failing_kidney(chart, sample, rates, pregnancies)
         )
         made.append(MarkerSample(sample, phase, comparable))
     return made

@@ -20,8 +20,8 @@ def factor_spans(clinic: Clinic, name: str) -> Spans:
 
 
 def _while(said: list[tuple[datetime, bool]]) -> Spans:
-    following = [*said[1:], (FOREVER, False)]
-    return merged((when, then) for (when, yes), (then, _) in zip(said, following, strict=True) if yes)
+    ends = [when for when, _ in said[1:]] + [FOREVER]
+    return merged((when, end) for (when, yes), end in zip(said, ends, strict=False) if yes)
 
 
 def low_z_spans(clinic: Clinic) -> Spans:
@@ -111,7 +111,7 @@ def _short_of_vitamin_d(clinic: Clinic) -> Spans:
 def with_items(finding: Finding, spans: Spans) -> Finding:
     """Info, and advisory while an item holds."""
     cuts = sorted({finding.began, *(c for span in spans for c in span if finding.began < c < finding.ended)})
-    steps = []
+    steps: list[tuple[datetime, str]] = []
     for cut in cuts:
         severity = "advisory" if any(began <= cut < ended for began, ended in spans) else "info"
         if not steps or steps[-1][1] != severity:

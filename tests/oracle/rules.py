@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from typing import Final
 
-from . import rules_heparin, rules_spine
+from . import (
+    rules_calcium,
+    rules_data,
+    rules_heparin,
+    rules_hip,
+    rules_lactation,
+    rules_markers,
+    rules_safety,
+    rules_secondary,
+    rules_spine,
+)
 from .clinic import Clinic, Finding
 
 RULES: Final[dict[str, Callable[[Clinic], list[Finding]]]] = {
@@ -18,4 +28,33 @@ RULES: Final[dict[str, Callable[[Clinic], list[Finding]]]] = {
     "SPN-03": rules_spine.spn_03,
     "SPN-04": rules_spine.spn_04,
     "SPN-06": rules_spine.spn_06,
+    "HIP-01": rules_hip.hip_01,
+    "HIP-02": rules_hip.hip_02,
+    "HIP-03": rules_hip.hip_03,
+    "HIP-04": rules_hip.hip_04,
+    "MRK-01": rules_markers.mrk_01,
+    "MRK-02": rules_markers.mrk_02,
+    "MRK-05": rules_markers.mrk_05,
+    "MRK-06": rules_markers.mrk_06,
+    "LAC-01": rules_lactation.lac_01,
+    "LAC-02": rules_lactation.lac_02,
+    "LAC-04": rules_lactation.lac_04,
+    "VIT-01": rules_calcium.vit_01,
+    "VIT-02": rules_calcium.vit_02,
+    "CAL-01": rules_calcium.cal_01,
+    "SEC-01": rules_secondary.sec_01,
+    "SEC-02": rules_secondary.sec_02,
+    "SEC-03": rules_secondary.sec_03,
+    "SEC-04": rules_secondary.sec_04,
+    "BMD-01": rules_secondary.bmd_01,
+    "BMD-02": rules_secondary.bmd_02,
+    "SAF-01": rules_safety.saf_01,
+    "SAF-02": rules_safety.saf_02,
+    "SAF-04": rules_safety.saf_04,
+    "SAF-06": rules_safety.saf_06,
+    "DQ-01": rules_data.dq_01,
+    "DQ-02": rules_data.dq_02,
+    "DQ-03": rules_data.dq_03,
+    "DQ-04": rules_data.dq_04,
+    "DQ-05": rules_data.dq_05,
 }

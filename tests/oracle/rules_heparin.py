@@ -178,9 +178,7 @@ def fractures(clinic: Clinic) -> list[datetime]:
     return sorted(seen + [d.when for d in clinic.new_fractures("vertebral_fracture")])
 
 
-def _sign(
-    clinic: Clinic, episode: Episode, when: datetime, *, pain: bool, fracture: bool = False
-) -> Sign | None:
+def _sign(clinic: Clinic, episode: Episode, when: datetime, *, pain: bool, fracture: bool = False) -> Sign | None:
     if not episode.within(when):
         return None
     ufh = _exposed(clinic, episode, "ufh", when) >= 28

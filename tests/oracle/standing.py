@@ -67,9 +67,7 @@ class Alert:
 NAMES: Final = Names()
 
 
-def standing(
-    events: list[dict[str, Any]], at: datetime, zone: ZoneInfo, *, names: Names = NAMES
-) -> set[Standing]:
+def standing(events: list[dict[str, Any]], at: datetime, zone: ZoneInfo, *, names: Names = NAMES) -> set[Standing]:
     """The alerts that stand at an instant: patient, rule, severity, state, effective_at in UTC, kind of episode."""
     return {alert.told() for alert in alerts(events, at, zone, names=names)}
 
@@ -91,9 +89,7 @@ def alerts(events: list[dict[str, Any]], at: datetime, zone: ZoneInfo, *, names:
 def _responses(versions: list[Version]) -> list[Response]:
     answers = records_of(v for v in versions if v.event["kind"] == "alert_response")
     found = [
-        Response(
-            v.get("alert_id"), v.get("action"), v.recorded, v.get("event_id"), v.at("until"), v.get("reason")
-        )
+        Response(v.get("alert_id"), v.get("action"), v.recorded, v.get("event_id"), v.at("until"), v.get("reason"))
         for v in (r.winner for r in answers if r.live)
     ]
     return sorted(found, key=lambda r: (r.recorded, r.event_id))
@@ -195,11 +191,7 @@ def _trauma(clinic: Clinic, rule: str, finding: Finding) -> datetime:
     counting = [r for r in clinic.answered(clinic, rule, finding) if r.recorded >= finding.began]
     reopened = max((r.recorded for r in counting if r.action == "reopen"), default=finding.began)
     return min(
-        (
-            r.recorded
-            for r in counting
-            if r.action == "override" and r.reason == "trauma" and r.recorded >= reopened
-        ),
+        (r.recorded for r in counting if r.action == "override" and r.reason == "trauma" and r.recorded >= reopened),
         default=FOREVER,
     )
 

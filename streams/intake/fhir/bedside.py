@@ -4,8 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from schemas import events
-from streams.intake.fhir.codes import codes_of, side
-from streams.intake.fhir.datatypes import CodeableConcept
+from streams.intake.fhir.codes import side, structures
 from streams.intake.fhir.findings import findings
 from streams.intake.fhir.measured import Reading, reading
 from streams.intake.fhir.references import address
@@ -71,7 +70,7 @@ _BONE_SITES: Final = {"29627003": "femoral_neck", "122496007": "lumbar_spine"}
 
 def _narrower(said: Said, site: str) -> str:
     """The body site, where the code leaves it open."""
-    within = codes_of([said.observation.body_site or CodeableConcept()])
+    within = structures(said.observation.body_site)
     return (
         site if site != "other" else next((_BONE_SITES[each] for each in sorted(within) if each in _BONE_SITES), site)
     )
@@ -107,7 +106,7 @@ def symptom(said: Said) -> Events:
     """A report of pain, where its site is said; a bare pain score belongs to no site and is counted."""
     where = said.observation.body_site
     named_site = said.meaning.name if said.meaning else ""
-    sites = codes_of([where or CodeableConcept()])
+    sites = structures(where)
     kind = (
         named_site
         if named_site in _SYMPTOMS

@@ -74,6 +74,11 @@ def codes_of(given: Iterable[CodeableConcept]) -> frozenset[str]:
     return frozenset(each.code for concept in given for each in concept.coding if each.code)
 
 
+def structures(site: CodeableConcept | None) -> frozenset[str]:
+    """The body structures of a site, without what a postcoordinated expression says of them."""
+    return frozenset(each.partition(":")[0].strip() for each in codes_of([site])) if site else frozenset()
+
+
 def unit(quantity: Quantity) -> str | None:
     """The UCUM code where there is one, else the unit as it is written, else the code of another system."""
     if quantity.code and quantity.system == UCUM:

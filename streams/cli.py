@@ -1,0 +1,211 @@
+"""The command line. Exit status: 0 done; 1 a check failed; 2 usage or unreadable input."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from alerting.rules import RULES
+from schemas.rulepack import RulePack, RulePackError
+from schemas.tables import TableError
+from schemas.values import NotWhatWasExpectedError, instant
+from streams.explain import in_words
+from streams.inputs import UnreadableError
+from streams.service import Service, packaged_pack
+from streams.settings import Settings, SettingsError, load_settings
+from streams.shell import Progress, Report, write
+
+app: Final = typer.Typer(
+    name="trabecula",
+    help="Watches hospital events for pregnancy- and lactation-associated and heparin-induced osteoporosis. "
+    "It supports decisions; it gives no diagnosis and no treatment advice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+rules_app: Final = typer.Typer(help="The rule pack: sentence, limits, citations, flags.", no_args_is_help=True)
+app.add_typer(rules_app, name="rules")
+
+Files = Annotated[list[Path], typer.Argument(help="Events (NDJSON), FHIR R4 (JSON, NDJSON, Bundles) or HL7 v2 files.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
+ZoneOption = Annotated[str | None, typer.Option("--time-zone", help="IANA name of the site's time zone.")]
+RulesOption = Annotated[Path | None, typer.Option("--rules", help="TOML file of overrides of the rule pack.")]
+TablesOption = Annotated[Path | None, typer.Option("--tables", help="TOML file of the site's own codes and units.")]
+SourceOption = Annotated[str | None, typer.Option("--source", help="Name of the feed.")]
+
+
+def _instant(given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        return instant(given)
+    except NotWhatWasExpectedError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command()
+def replay(  # noqa: PLR0913 - one parameter an option
+    files: Files,
+    until: Annotated[str | None, typer.Option("--until", help="Let the clock run on to this instant.")] = None,
+    final: Annotated[bool, typer.Option("--final", help="Print the standing alerts instead of the notices.")] = False,
+    as_given: Annotated[
+        bool, typer.Option("--as-given", help="Keep the order of the files instead of sorting by recorded_at.")
+    ] = False,
+    rules: RulesOption = None,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
+    tables: TablesOption = None,
+    source: SourceOption = None,
+) -> None:
+    """Replay files through the monitor; notices as NDJSON on stdout, progress and refusals on stderr."""
+    end = _instant(until)
+    service = Service(_settings(config, time_zone=time_zone, rules=rules, tables=tables, source=source))
+    report = Report()
+    events = service.events(files, report)
+    with service.replaying(end) as replaying, Progress(report) as progress:
+        told = replaying.run(progress.watch(events if as_given else service.sorted(events)))
+        if final:
+            for _ in told:
+                pass
+            write(replaying.standing())
+        else:
+            write(told)
+        report.dead_letters.update(replaying.dead_letters)
+        report.became.update(replaying.ward.counts)
+        report.unmapped.update(replaying.ward.unmapped)
+    report.say(sys.stderr)
+    _end(report)
+
+
+@app.command()
+def translate(
+    files: Files,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
+    tables: TablesOption = None,
+    source: SourceOption = None,
+) -> None:
+    """Translate HL7 v2 and FHIR to events: NDJSON on stdout; refusals as NDJSON on stderr."""
+    service = Service(_settings(config, time_zone=time_zone, tables=tables, source=source))
+    report = Report()
+    write(service.events(files, report))
+    _end(report)
+
+
+@app.command()
+def explain(  # noqa: PLR0913 - one parameter an option
+    files: Files,
+    patient: Annotated[str, typer.Option("--patient", help="The patient's identity, as in the events.")],
+    rule: Annotated[str | None, typer.Option("--rule", help="Only this rule, e.g. HEP-02.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="The instant asked about; else after the last event.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a rule instead of text.")] = False,
+    rules: RulesOption = None,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
+    tables: TablesOption = None,
+    source: SourceOption = None,
+) -> None:
+    """Say why there is an alert, and why there is none: each condition with value, limit and distance."""
+    if rule is not None and rule not in {r.id for r in RULES}:
+        raise typer.BadParameter(f"unknown rule; known: {', '.join(r.id for r in RULES)}", param_hint="--rule")
+    service = Service(_settings(config, time_zone=time_zone, rules=rules, tables=tables, source=source))
+    report = Report()
+    found = service.explain(service.events(files, report), patient, rule, _instant(at))
+    if found is None:
+        typer.echo("no event of this patient is in the files (up to that instant)", err=True)
+        raise typer.Exit(1)
+    if json:
+        write(found)
+    else:
+        typer.echo("\n\n".join(in_words(one) for one in found))
+    _end(report)
+
+
+@app.command()
+def schema(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to; made if missing.")]) -> None:
+    """Write the JSON Schema of each event and notice, and the AsyncAPI 3.0 document."""
+    from streams.schema_documents import write_documents  # noqa: PLC0415 - only this command needs it
+
+    for path in write_documents(folder):
+        typer.echo(path)
+
+
+@rules_app.command("list")
+def rules_list(rules: RulesOption = None) -> None:
+    """List the rules."""
+    pack = _pack(rules)
+    typer.echo(f"rule pack {pack.version}  sha256 {pack.sha256}")
+    for rule_id, text in pack.rules.items():
+        typer.echo(f"{rule_id:<7} {text.priority:<4} {text.severity:<8} {text.mode:<6} {text.title}")
+
+
+@rules_app.command("show")
+def rules_show(
+    rule_id: Annotated[str, typer.Argument(metavar="ID", help="e.g. HEP-02")], rules: RulesOption = None
+) -> None:
+    """Show a rule: its sentence, limits, citations and flags."""
+    pack = _pack(rules)
+    text = pack.rules.get(rule_id)
+    if text is None:
+        _fail(f"unknown rule {rule_id}; known: {', '.join(pack.rules)}")
+    typer.echo(f"{rule_id}  {text.title}\n\n{text.sentence}\n")
+    for name in ("severity", "priority", "delivery", "mode", "scope", "closes", "suppression", "evidence", "strength"):
+        typer.echo(f"{name + ':':<13}{getattr(text, name)}")
+    superseded_by = next((r.superseded_by for r in RULES if r.id == rule_id), ())
+    if superseded_by:
+        typer.echo(f"{'superseded by:':<13} {', '.join(superseded_by)}")
+    typer.echo("\nlimits:")
+    for name, limit in text.limits.items():
+        typer.echo(f"  {name} = {limit.value} {limit.unit}  ({limit.name})\n    [{limit.flag}] {limit.citation}")
+        if limit.reason:
+            typer.echo(f"    changed by the site: {limit.reason}")
+
+
+@rules_app.command("check")
+def rules_check(file: Annotated[Path, typer.Argument(help="The site's TOML file of overrides.")]) -> None:
+    """Check a site's overrides; exit status 1 if they cannot be used."""
+    try:
+        pack = packaged_pack(file)
+    except RulePackError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"ok: rule pack {pack.version}  sha256 {pack.sha256}")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(2)
+
+
+def _settings(config: Path | None, **flags: object) -> Settings:
+    return load_settings(config, **flags)
+
+
+def _pack(site: Path | None) -> RulePack:
+    return packaged_pack(site)
+
+
+def _end(report: Report) -> None:
+    if report.unreadable:
+        raise typer.Exit(2)
+
+
+_TO_PUT_RIGHT: Final = (SettingsError, RulePackError, TableError, UnreadableError)
+
+
+def main() -> None:
+    """Run the command line; what a user can put right is said in one line."""
+    try:
+        app()
+    except _TO_PUT_RIGHT as error:
+        typer.echo(f"trabecula: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
