@@ -4,12 +4,22 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from alerting.rule import Rule
-from alerting.rules import heparin
+from alerting.rules import feeding, fractures, heparin, lactation, recovery, risk_items, vitamin_d
 from schemas.definitions import Definition
 from schemas.rulepack import RulePack
 from schemas.tables import Tables
 
-RULES: tuple[Rule, ...] = (*heparin.RULES,)
+RULES: tuple[Rule, ...] = (
+    *heparin.RULES,
+    *lactation.RULES,
+    *recovery.RULES,
+    *vitamin_d.RULES,
+)
 
-DEFINITIONS: tuple[Callable[[RulePack, Tables], Iterable[Definition[Any]]], ...] = ()
+DEFINITIONS: tuple[Callable[[RulePack, Tables], Iterable[Definition[Any]]], ...] = (
+    feeding.definitions,
+    fractures.definitions,
+    risk_items.definitions,
+    vitamin_d.definitions,
+)
 """Shared nouns: each is made from the pack's limits and the published tables."""

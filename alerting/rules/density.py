@@ -15,7 +15,7 @@ NAMED_SITES: Final = ("lumbar_spine", "total_hip", "femoral_neck")
 """The sites that count, in the order in which one is preferred."""
 
 
-def scans(facts: Iterable[Fact]) -> Iterator[tuple[Fact, Density]]:
+def scans(facts: tuple[Fact, ...]) -> Iterator[tuple[Fact, Density]]:
     """The values of the named sites, in clinical time."""
     for fact in facts:
         if isinstance(fact.payload, Density) and fact.payload.site in NAMED_SITES:

@@ -12,6 +12,7 @@ import msgspec
 from alerting.judge import Judge
 from schemas.days import Calendar
 from schemas.definitions import Definition, Name, Reader, define
+from schemas.facts import Feeding
 from schemas.intervals import Evidence, Interval, Intervals
 from schemas.rulepack import RulePack
 from schemas.tables import Tables
@@ -76,6 +77,18 @@ def _report(span: FeedingSpan, calendar: Calendar) -> Evidence:
     fact = span.fact
     begins = calendar.midnight(span.since)
     return Evidence("feeding report", fact.record_id, fact.event_id, fact.source, span.feeding, begins=begins)
+
+
+def last_report(known: Pregnancies, by: date, calendar: Calendar) -> date | None:
+    """The day of the last report of feeding up to a day: the later of `since` and `observed_at`; unknown is none."""
+    days = (_reported_on(span, calendar) for span in known.feedings if span.feeding != "unknown")
+    return max((day for day in days if day <= by), default=None)
+
+
+def _reported_on(span: FeedingSpan, calendar: Calendar) -> date:
+    said = span.fact.payload
+    observed = said.observed_at if isinstance(said, Feeding) else None
+    return max(span.since, calendar.day(observed)) if observed else span.since
 
 
 def definitions(pack: RulePack, _tables: Tables) -> Iterable[Definition[Any]]:

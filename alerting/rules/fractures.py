@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.definitions import Definition, Name, Reader, Record, define, finding, records
+from schemas.definitions import Definition, Name, Reader, Records, define, finding, records
 from schemas.facts import Diagnosis, Fact, Study
-from schemas.intervals import Evidence, Interval
+from schemas.intervals import Evidence, Interval, Intervals
 from schemas.rulepack import RulePack
 from schemas.tables import Tables
 from schemas.views import Pregnancy, winners
@@ -63,7 +63,7 @@ SPN_02, HIP_02 = finding("SPN-02"), finding("HIP-02")
 _IMAGING, _CONDITIONS = winners("imaging"), records("condition")
 
 
-def _imaged(facts: Iterable[Fact]) -> Iterator[Fracture]:
+def _imaged(facts: tuple[Fact, ...]) -> Iterator[Fracture]:
     for fact in facts:
         study = fact.payload
         if not isinstance(study, Study) or study.status != "final" or study.performed_at is None:
@@ -73,7 +73,7 @@ def _imaged(facts: Iterable[Fact]) -> Iterator[Fracture]:
                 yield Fracture(study.performed_at, seen.finding, seen.age == "old", fact)
 
 
-def _coded(found: Iterable[Record]) -> Iterator[Fracture]:
+def _coded(found: Records) -> Iterator[Fracture]:
     for record in found:
         fact = record.winner
         if fact is None or not isinstance(fact.payload, Diagnosis) or fact.payload.status == "refuted":
@@ -90,13 +90,13 @@ def _fractures(chart: Reader) -> tuple[Fracture, ...]:
     return tuple(sorted(found, key=lambda f: (f.at, f.fact.key, f.bone)))
 
 
-def cited(interval: Interval, fractures: Iterable[Fracture]) -> tuple[Fracture, ...]:
+def cited(interval: Interval, fractures: tuple[Fracture, ...]) -> tuple[Fracture, ...]:
     """The fractures, none of them old, whose records a finding rests on."""
     records_cited = {(e.source, e.record_id) for e in interval.evidence}
     return tuple(f for f in fractures if f.fact.key in records_cited and not f.old)
 
 
-def in_episode(found: Iterable[Interval], p: Pregnancy) -> tuple[Interval, ...]:
+def in_episode(found: Intervals, p: Pregnancy) -> tuple[Interval, ...]:
     """The findings that belong to a pregnancy episode."""
     return tuple(i for i in found if i.episode == p.episode or (i.episode is None and p.holds(i.began)))
 

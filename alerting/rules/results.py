@@ -17,7 +17,7 @@ _NONE: Final = Decimal(0)
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """All values between `low` and `high` (None: no upper bound); `open_low`, `open_high`: the bound itself is not one."""
+    """All values between `low` and `high` (None: no bound); an `open_low` or `open_high` bound is not one of them."""
 
     low: Decimal
     high: Decimal | None

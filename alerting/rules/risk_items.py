@@ -8,8 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
-
 from alerting.judge import Judge
 from alerting.rules.counting import counted, counts, held
 from alerting.rules.density import low_z, scans, z_evidence
@@ -49,7 +47,7 @@ def _spans(said: Iterable[_Said]) -> Intervals:
     return tuple(i for i in made if i.began < i.ended)
 
 
-def _told(facts: Iterable[Fact], factor: str) -> Iterator[_Said]:
+def _told(facts: tuple[Fact, ...], factor: str) -> Iterator[_Said]:
     for fact in facts:
         risk = fact.payload
         if isinstance(risk, Risk) and risk.factor == factor:
@@ -75,7 +73,7 @@ def _fragility(chart: Reader) -> Intervals:
     return _spans(sorted(said, key=lambda s: s[0]))
 
 
-def _latest(facts: Iterable[Fact], below: Decimal) -> Iterator[_Said]:
+def _latest(facts: tuple[Fact, ...], below: Decimal) -> Iterator[_Said]:
     for fact in facts:
         seen = fact.payload
         if isinstance(seen, Measured) and seen.value is not None and not seen.self_reported:
@@ -83,7 +81,7 @@ def _latest(facts: Iterable[Fact], below: Decimal) -> Iterator[_Said]:
             yield seen.observed_at, seen.value < below, mass
 
 
-def _low_z(facts: Iterable[Fact], judge: Judge) -> Iterator[_Said]:
+def _low_z(facts: tuple[Fact, ...], judge: Judge) -> Iterator[_Said]:
     """The latest Z-score of some named site is low, from each DXA on."""
     seen: list[tuple[Fact, Density]] = []
     for fact, dxa in scans(facts):
@@ -92,7 +90,7 @@ def _low_z(facts: Iterable[Fact], judge: Judge) -> Iterator[_Said]:
         yield dxa.performed_at, low is not None, z_evidence(*(low or (fact, dxa)))
 
 
-def _deficient(levels: Iterable[Level], judge: Judge) -> Iterator[_Said]:
+def _deficient(levels: tuple[Level, ...], judge: Judge) -> Iterator[_Said]:
     for level in levels:
         low = level.low(judge)
         if low or level.repleted(judge):

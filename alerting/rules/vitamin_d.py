@@ -45,7 +45,9 @@ VITAMIN_D: Final[Name[tuple[Level, ...]]] = Name("vitamin_d")
 
 
 def _levels(facts: tuple[Fact, ...]) -> dict[datetime, Level]:
-    return {lab.collected_at: Level(lab.collected_at, found, lab.quantity, (fact,)) for fact, lab, found in results(facts)}
+    return {
+        lab.collected_at: Level(lab.collected_at, found, lab.quantity, (fact,)) for fact, lab, found in results(facts)
+    }
 
 
 @define(VITAMIN_D, _TOTAL, _D3, _D2)
