@@ -19,6 +19,7 @@ from streams.intake.hl7v2.untranslatable import UntranslatableError
 _MOST_SEGMENTS: Final = 50_000
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_SEGMENT_END: Final = re.compile(r"\r\n?|\n(?=[A-Z][A-Z0-9]{2}[^A-Za-z0-9\s])")
 _SHORTEST_HEADER: Final = 8
 _NULL: Final = '""'  # "delete the value": nothing is said
 _LAYOUT: Final = {"H": "", "N": "", ".br": "\n", ".sp": "\n", ".ce": "\n", ".in": " ", ".ti": " "}
@@ -164,12 +165,19 @@ def _single_escape(text: str) -> tuple[str, bool]:
 
 
 def _lines(text: str) -> list[str]:
-    lines = [line for line in _LINE_END.split(text) if line.strip()]
+    # Where CR ends a segment, as it should, a LF that begins none is a line end inside a text.
+    ends = _SEGMENT_END if _ended_by_cr(text) else _LINE_END
+    lines = [line for line in ends.split(text) if line.strip()]
     if not lines or not lines[0].startswith("MSH") or len(lines[0]) < _SHORTEST_HEADER:
         raise UntranslatableError("no header; accepted: a message that begins with an MSH segment", "MSH[1]")
     if len(lines) > _MOST_SEGMENTS:
         raise UntranslatableError(f"{len(lines)} segments; accepted: up to {_MOST_SEGMENTS} a message", "MSH[1]")
     return lines
+
+
+def _ended_by_cr(text: str) -> bool:
+    end = _LINE_END.search(text)
+    return end is not None and end[0] == "\r"
 
 
 def _notation(header: str, codec: str) -> Notation:
@@ -192,6 +200,7 @@ def _segments(lines: list[str], notation: Notation) -> tuple[tuple[Segment, ...]
     for ordinal, line in enumerate(lines, start=1):
         fields = line.split(notation.field)
         name = fields[0].strip()
+        continued = continued or "\n" in line
         if _NAME.fullmatch(name):
             numbers[name] = numbers.get(name, 0) + 1
             if name == "MSH":
