@@ -32,8 +32,12 @@ class Condition:
 
 @dataclass(slots=True)
 class Trace:
-    """What a rule compared, by condition; of each the comparison that came nearest to being met, the latest of equals."""
+    """What a rule compared, by condition; of each the comparison that came nearest to being met, the latest of equals.
 
+    `until`: the day that is asked about; what is compared for later days, as time alone will bring them, is left out.
+    """
+
+    until: date | None = None
     conditions: dict[str, Condition] = field(default_factory=dict)
     out_of_scope: list[str] = field(default_factory=list)
     on: date | None = None
@@ -41,6 +45,8 @@ class Trace:
 
     def add(self, condition: Condition) -> None:
         """Keep the comparison if it is nearer than what is known of this condition."""
+        if self.until is not None and condition.on is not None and condition.on > self.until:
+            return
         known = self.conditions.get(condition.name)
         if known is None or condition.met or not known.met:
             nearer = known is None or condition.met or _distance(condition) <= _distance(known)

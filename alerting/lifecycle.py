@@ -32,8 +32,8 @@ class Change(msgspec.Struct, frozen=True):
     by: str | None = None
 
 
-Intervals = Callable[[str, str], Iterable[Interval]]
-"""The intervals of (rule_id, episode) on the charts that are looked at."""
+Intervals = Callable[[str, str, str], Iterable[Interval]]
+"""The intervals of (patient_id, rule_id, episode) on the charts that are looked at."""
 
 _STATE_TRANSITIONS: Mapping[State, Transition] = {"acknowledged": "acknowledged", "snoozed": "snoozed"}
 
@@ -89,7 +89,7 @@ class Lifecycle:
         now: datetime,
         cause: Cause,
     ) -> Iterable[Change]:
-        own = list(intervals(known.rule_id, known.episode))
+        own = [i for i in intervals(known.patient_id, known.rule_id, known.episode) if i.began <= now]
         successor = None if own else _successor(known, after, stands)
         if successor is not None:
             yield self._transfer(known, successor, after)
@@ -97,7 +97,7 @@ class Lifecycle:
         transition: Literal["withdrawn", "superseded", "resolved"] = "withdrawn"
         if known.alert_id in hidden:
             transition = "superseded"
-        elif any(i.began <= now and i.alert_ends <= now and known.effective_at < i.alert_ends for i in own):
+        elif any(i.alert_ends <= now and known.effective_at < i.alert_ends for i in own):
             transition = "resolved"
         ended = msgspec.structs.replace(
             known, state=transition, ended_at=now, sequence=known.sequence + (not known.silent), silent=False

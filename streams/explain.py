@@ -10,6 +10,7 @@ from alerting.rule import Rule
 from alerting.standing import Findings, findings_of, standing
 from schemas.alerts import Alert
 from schemas.definitions import Reader
+from schemas.identity import alert_id
 from streams.chart.chart import Chart
 from streams.monitor import Monitor
 
@@ -52,10 +53,9 @@ class Explanation(BaseModel):
 def explain(monitor: Monitor, chart: Chart, at: datetime, rules: Iterable[Rule]) -> list[Explanation]:
     """Each rule's account of the chart at an instant."""
     findings = findings_of(chart.patient_id, chart.values, monitor.rules, chart.deceased_at())
-    stands, hidden = standing(findings, monitor.pack, at)
+    _, hidden = standing(findings, monitor.pack, at)
     alerts = {a.rule_id: a for a in monitor.alerts(chart, at)}
-    superseded = {key for key in hidden if key not in stands}
-    return [_explained(monitor, chart, rule, findings, alerts, bool(superseded), at) for rule in rules]
+    return [_explained(monitor, chart, rule, findings, alerts, hidden, at) for rule in rules]
 
 
 def _explained(  # noqa: PLR0913
@@ -64,12 +64,12 @@ def _explained(  # noqa: PLR0913
     rule: Rule,
     findings: Findings,
     alerts: dict[str, Alert],
-    some_superseded: bool,  # noqa: FBT001
+    hidden: frozenset[str],
     at: datetime,
 ) -> Explanation:
-    trace = Trace()
+    trace = Trace(until=monitor.calendar.day(at))
     rule.holds(Reader(chart.values, monitor.calendar), Judge(monitor.pack.rules[rule.id], trace))
-    outcome, began, ended = _outcome(rule, findings, alerts, some_superseded, at)
+    outcome, began, ended = _outcome(rule, findings, alerts, hidden, at)
     return Explanation(
         rule_id=rule.id,
         title=monitor.pack.rules[rule.id].title,
@@ -97,13 +97,14 @@ def _explained(  # noqa: PLR0913
 
 
 def _outcome(
-    rule: Rule, findings: Findings, alerts: dict[str, Alert], some_superseded: bool, at: datetime  # noqa: FBT001
+    rule: Rule, findings: Findings, alerts: dict[str, Alert], hidden: frozenset[str], at: datetime
 ) -> tuple[str, datetime | None, datetime | None]:
-    own = [i for r, found in findings.by_rule if r.id == rule.id for _, i in found]
+    pairs = [pair for r, found in findings.by_rule if r.id == rule.id for pair in found]
+    own = [i for _, i in pairs]
     if rule.id in alerts:
         return "stands", alerts[rule.id].effective_at, None
     holding = [i for i in own if i.stands(at)]
-    if holding and some_superseded:
+    if holding and any(alert_id(findings.patient_id, episode, rule.id) in hidden for episode, _ in pairs):
         return "superseded", holding[0].began, None
     closed = [i for i in own if i.holds(at)]
     if closed:

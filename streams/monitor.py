@@ -89,8 +89,8 @@ class Monitor:
             hidden |= concealed
         told = {key: known for c in charts for key, known in c.told.items()}
 
-        def intervals(rule_id: str, episode: str) -> Iterable[Interval]:
-            return [i for found in findings.values() for i in found.of(rule_id, episode)]
+        def intervals(patient_id: str, rule_id: str, episode: str) -> Iterable[Interval]:
+            return findings[patient_id].of(rule_id, episode) if patient_id in findings else ()
 
         after, changes = self.lifecycle.compare(told, stands, hidden, intervals, now, cause)
         owner = {patient_id: c for c in charts for patient_id in c.patient_ids}

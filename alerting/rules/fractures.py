@@ -10,14 +10,15 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.definitions import Definition, Name, Reader, Records, define, finding, records
-from schemas.facts import Diagnosis, Fact, Study
+from alerting.rules.coded import CODED, Coded
+from schemas.definitions import Definition, Name, Reader, define, finding
+from schemas.facts import Fact, Study
 from schemas.intervals import Evidence, Interval, Intervals
 from schemas.rulepack import RulePack
 from schemas.tables import Tables
 from schemas.views import Pregnancy, winners
 
-IMAGED: Final = frozenset(
+_IMAGED: Final = frozenset(
     {
         "vertebral_fracture",
         "femoral_neck_fracture",
@@ -27,7 +28,7 @@ IMAGED: Final = frozenset(
         "other_fracture",
     }
 )
-CODED: Final = frozenset(
+_CONCEPTS: Final = frozenset(
     {
         "vertebral_fracture",
         "femoral_neck_fracture",
@@ -60,7 +61,7 @@ FRACTURES: Final[Name[tuple[Fracture, ...]]] = Name("fractures")
 """All fractures imaged (final reports) or coded, in clinical time."""
 
 SPN_02, HIP_02 = finding("SPN-02"), finding("HIP-02")
-_IMAGING, _CONDITIONS = winners("imaging"), records("condition")
+_IMAGING = winners("imaging")
 
 
 def _imaged(facts: tuple[Fact, ...]) -> Iterator[Fracture]:
@@ -69,24 +70,20 @@ def _imaged(facts: tuple[Fact, ...]) -> Iterator[Fracture]:
         if not isinstance(study, Study) or study.status != "final" or study.performed_at is None:
             continue
         for seen in study.findings:
-            if seen.finding in IMAGED:
+            if seen.finding in _IMAGED:
                 yield Fracture(study.performed_at, seen.finding, seen.age == "old", fact)
 
 
-def _coded(found: Records) -> Iterator[Fracture]:
-    for record in found:
-        fact = record.winner
-        if fact is None or not isinstance(fact.payload, Diagnosis) or fact.payload.status == "refuted":
-            continue
-        at = fact.payload.onset_at or record.versions[0].recorded_at
-        for concept in fact.payload.concepts:
-            if concept in CODED:
-                yield Fracture(at, concept, old=False, fact=fact)
+def _coded(conditions: tuple[Coded, ...]) -> Iterator[Fracture]:
+    for one in conditions:
+        for concept in one.concepts:
+            if concept in _CONCEPTS:
+                yield Fracture(one.at, concept, old=False, fact=one.fact)
 
 
-@define(FRACTURES, _IMAGING, _CONDITIONS)
+@define(FRACTURES, _IMAGING, CODED)
 def _fractures(chart: Reader) -> tuple[Fracture, ...]:
-    found = (*_imaged(chart[_IMAGING]), *_coded(chart[_CONDITIONS]))
+    found = (*_imaged(chart[_IMAGING]), *_coded(chart[CODED]))
     return tuple(sorted(found, key=lambda f: (f.at, f.fact.key, f.bone)))
 
 

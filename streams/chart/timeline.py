@@ -84,7 +84,7 @@ def spans(versions: Iterable[Fact]) -> tuple[Span, ...]:
     made = []
     for i, (begins, fact) in enumerate(dated):
         following = dated[i + 1][0] if i + 1 < len(dated) else None
-        own_end = _order(fact).ends_at
+        own_end = None if fact.payload.status in STOPS else _order(fact).ends_at
         ends = min((e for e in (following, own_end) if e is not None), default=None)
         if ends is None or ends > begins:
             made.append(Span(fact, begins, ends))

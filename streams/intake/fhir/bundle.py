@@ -18,7 +18,8 @@ from schemas.values import NotWhatWasExpectedError, instant
 from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode
 from streams.intake.fhir import clinical, doses, encounters, observations, orders, prescriptions, reports
 from streams.intake.fhir.identity import patient_events
-from streams.intake.fhir.reading import Document, Entry, NotTranslatableError, digest, first_error, fit
+from streams.intake.fhir.naming import digest, fit
+from streams.intake.fhir.reading import Document, Entry, NotTranslatableError, first_error
 from streams.intake.fhir.references import Shelf, address
 from streams.intake.fhir.slots import BundleError, Slot, slots, with_reports
 from streams.intake.fhir.versions import R4_TYPES, TYPES, other_version

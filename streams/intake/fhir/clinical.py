@@ -119,7 +119,12 @@ _LOSSES: Final = {"19169002": "miscarriage", "85116003": "miscarriage"}
 """SNOMED CT: miscarriage in the first and second trimester."""
 _PRENATAL_VISITS: Final = frozenset({"424441002", "424619006"})
 """SNOMED CT: initial prenatal visit, prenatal visit."""
-_FEEDINGS: Final = {"feeding_exclusive": "exclusive", "feeding_mixed": "mixed", "weaned": "none"}
+_FEEDINGS: Final = {
+    "feeding_exclusive": "exclusive",
+    "feeding_mixed": "mixed",
+    "weaned": "none",
+    "feeding_none": "none",
+}
 
 
 def maternal(

@@ -14,7 +14,8 @@ from schemas.events import AnyEvent
 from streams.intake.fhir import times
 from streams.intake.fhir.codes import shown
 from streams.intake.fhir.datatypes import Identifier, Reference
-from streams.intake.fhir.reading import Entry, NotTranslatableError, digest, fit, read_part
+from streams.intake.fhir.naming import digest, fit
+from streams.intake.fhir.reading import Entry, NotTranslatableError, read_part
 from streams.intake.fhir.references import Content, address, searched_identifier
 from streams.intake.fhir.resources import HumanName, Patient, Resource
 from streams.intake.site import Site

@@ -4,10 +4,9 @@ Errors: NotTranslatableError, raised and caught within this package, becomes a R
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from hashlib import sha256
 from typing import Any, Final, TypeVar, get_args
 
 from pydantic import ValidationError
@@ -17,6 +16,7 @@ from schemas.tables import Tables
 from schemas.values import NotWhatWasExpectedError
 from streams.intake.fhir import times
 from streams.intake.fhir.datatypes import Part, Reference
+from streams.intake.fhir.naming import fit
 from streams.intake.fhir.references import Content, Shelf, address, contained
 from streams.intake.fhir.resources import Resource
 from streams.intake.outcome import Refusal
@@ -232,21 +232,3 @@ def first_error(error: ValidationError, where: str) -> tuple[str, str]:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     return first["msg"].removeprefix("Value error, "), where + path
-
-
-_LONGEST_IDENTIFIER: Final = 256
-
-
-def fit(name: str) -> str:
-    """A name as an identifier; one that is too long is its hash."""
-    return name if len(name) <= _LONGEST_IDENTIFIER else digest(name.encode())
-
-
-def digest(content: bytes) -> str:
-    """A short name of content: the same content has the same."""
-    return sha256(content).hexdigest()[:32]
-
-
-def first(given: Iterable[T | None]) -> T | None:
-    """The first that is there."""
-    return next((each for each in given if each is not None), None)

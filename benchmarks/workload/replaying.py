@@ -1,0 +1,36 @@
+"""A replay in a process of its own: how fast it went and how much memory it took at most."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One run of `trabecula replay`."""
+
+    events: int
+    seconds: float
+    mebibytes: float
+
+    @property
+    def rate(self) -> float:
+        """Events a second, the start of the process included."""
+        return self.events / self.seconds
+
+
+def replay(path: Path, events: int) -> Replayed:
+    """Replay a file of so many events.
+
+    Errors: RuntimeError if the process failed.
+    """
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "streams.cli", "replay", str(path)]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        raise RuntimeError(f"replay of {path} failed: {status}")
+    return Replayed(events, time.perf_counter() - begun, usage.ru_maxrss / 1024)
