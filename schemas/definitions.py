@@ -14,10 +14,11 @@ from schemas.facts import Fact, RecordKey
 from schemas.intervals import Intervals
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Name(Generic[T]):
+class Name(Generic[T_co]):
     """The name of a value of type T."""
 
     key: str

@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from alerting.rule import Rule
-from alerting.rules import feeding, fractures, heparin, lactation, recovery, risk_items, vitamin_d
+from alerting.rules import (
+    bone_density,
+    feeding,
+    fractures,
+    heparin,
+    lactation,
+    recovery,
+    risk_items,
+    safety_drugs,
+    safety_imaging,
+    safety_rest,
+    vitamin_d,
+)
 from schemas.definitions import Definition
 from schemas.rulepack import RulePack
 from schemas.tables import Tables
@@ -14,6 +26,10 @@ RULES: tuple[Rule, ...] = (
     *lactation.RULES,
     *recovery.RULES,
     *vitamin_d.RULES,
+    *bone_density.RULES,
+    *safety_drugs.RULES,
+    *safety_imaging.RULES,
+    *safety_rest.RULES,
 )
 
 DEFINITIONS: tuple[Callable[[RulePack, Tables], Iterable[Definition[Any]]], ...] = (

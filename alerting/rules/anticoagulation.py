@@ -6,6 +6,7 @@ Source: evidence sheet 2.3; intervals.csv SAF-06 (note).
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -89,7 +90,7 @@ def _parts(s: Stretch, cuts: set[date]) -> Iterator[tuple[date, date]]:
     """The stretch as [first, until), cut where a new weight may change what its dose means."""
     end = FOREVER.date() if s.last is None else s.last + ONE_DAY
     days = [s.first, *sorted(c for c in cuts if s.first < c < end), end]
-    yield from zip(days, days[1:], strict=False)
+    yield from pairwise(days)
 
 
 def first_free_day(found: Iterable[Anticoagulated], day: date) -> date | None:

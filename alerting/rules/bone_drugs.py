@@ -58,9 +58,7 @@ def spans(chart: Reader) -> tuple[OrderSpan, ...]:
 
 def ordered(found: Iterable[OrderSpan]) -> tuple[Use, ...]:
     """The active versions of orders; on hold is not active, and an order not to give is none."""
-    return tuple(
-        Use("order", drug, s.begins, s.ends, s.fact) for s in found if s.active and (drug := drug_of(s))
-    )
+    return tuple(Use("order", drug, s.begins, s.ends, s.fact) for s in found if s.active and (drug := drug_of(s)))
 
 
 def supplied(chart: Reader, found: Iterable[OrderSpan]) -> Iterator[Use]:

@@ -25,7 +25,15 @@ _PROCEDURES, _CONDITIONS = winners("procedure"), records("condition")
 _STERILE: Final = frozenset({"sterilisation", "hysterectomy"})
 
 saf_02_reads: Final[tuple[Name[Any], ...]] = (
-    *READS, _TESTS, _FACTORS, _PATIENT, _PROCEDURES, _CONDITIONS, PREGNANCIES, EPISODES, ANSWERS
+    *READS,
+    _TESTS,
+    _FACTORS,
+    _PATIENT,
+    _PROCEDURES,
+    _CONDITIONS,
+    PREGNANCIES,
+    EPISODES,
+    ANSWERS,
 )
 
 
@@ -69,7 +77,8 @@ def saf_02(chart: Reader, judge: Judge) -> Intervals:
         judge.looks_at(chart.calendar.day(begun.at))
         if not _in_scope(chart, judge, begun.at) or _excused(chart, judge, begun.at, sterile):
             continue
-        ended = min(begun.ended, sterile or FOREVER, _next_pregnancy(chart, begun.at), _both_from(chart, judge, begun.at))
+        safe = _both_from(chart, judge, begun.at)
+        ended = min(begun.ended, sterile or FOREVER, _next_pregnancy(chart, begun.at), safe)
         if ended > begun.at:
             made.append(_interval(chart, judge, begun, ended))
     return tuple(made)

@@ -47,7 +47,7 @@ def order_runs(spans: Iterable[OrderSpan]) -> Iterator[Run]:
             if run and not _goes_on(run[-1], span):
                 yield _run(run)
                 run = []
-            if span.active and drug_of(span) or (run and span.status in _RUNNING):
+            if (span.active and drug_of(span)) or (run and span.status in _RUNNING):
                 run.append(span)
         if run:
             yield _run(run)

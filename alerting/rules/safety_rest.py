@@ -4,7 +4,7 @@ Source: intervals.csv SAF-06; evidence sheet 1.2 (long rest causes other complic
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -88,7 +88,7 @@ def _of_pregnancy(
 ) -> Iterator[Interval]:
     """Looks at midnights only: of the third day of rest, and of the first day after anticoagulation."""
     calendar = chart.calendar
-    until = p.until if p.lost_on else calendar.day(calendar.midnight(p.until, judge.days("puerperium") + 1))
+    until = p.until if p.lost_on else p.until + timedelta(days=judge.days("puerperium") + 1)
     limit = min(calendar.midnight(until), p.ended)
     for i, rest in enumerate(rests):
         day = max(calendar.day(rest.begins) + ONE_DAY, p.start)
@@ -97,9 +97,9 @@ def _of_pregnancy(
             free = first_free_day(treated, day)
             rested = _rested(rests[: i + 1], day, judge.days("window"), calendar)
             if judge.at_least("rest", rested) and judge.condition("not therapeutically anticoagulated", free == day):
-                found = _interval(chart, p, rest, day, rested, _ends(rest, limit, treated, calendar.midnight(day)))
-                yield found
-                day = calendar.day(found.ended)
+                ended = _ends(rest, limit, treated, calendar.midnight(day))
+                yield _interval(chart, p, rest, Interval(calendar.midnight(day), ended, details=(("days", rested),)))
+                day = calendar.day(ended)
             day = max(day + ONE_DAY, free or until)
 
 
@@ -107,12 +107,13 @@ def _ends(rest: _Rest, limit: datetime, treated: Iterable[Anticoagulated], began
     return min(rest.ends, limit, *(a.begins for a in treated if a.begins > began), FOREVER)
 
 
-def _interval(chart: Reader, p: Pregnancy, rest: _Rest, day: date, rested: int, ended: datetime) -> Interval:
-    began = chart.calendar.midnight(day)
-    closed = chart[ANSWERS].closing("SAF-06", p.episode, began, frozenset({"plan"}))
-    details = (("days", rested), ("since", chart.calendar.day(rest.begins).isoformat()))
-    return Interval(
-        began, ended, closed, episode=p.episode, evidence=tuple(_evidence(f) for f in rest.facts), details=details
+def _interval(chart: Reader, p: Pregnancy, rest: _Rest, found: Interval) -> Interval:
+    return msgspec.structs.replace(
+        found,
+        closed=chart[ANSWERS].closing("SAF-06", p.episode, found.began, frozenset({"plan"})),
+        episode=p.episode,
+        evidence=tuple(_evidence(f) for f in rest.facts),
+        details=(*found.details, ("since", chart.calendar.day(rest.begins).isoformat())),
     )
 
 
@@ -129,6 +130,4 @@ def _asks_saf_06(chart: Reader, _judge: Judge, _interval: Interval, now: datetim
         yield "weight not measured: the dose of low-molecular-weight heparin cannot be judged"
 
 
-RULES = (
-    Rule("SAF-06", (CARE_ORDERS, _CONDITIONS, PREGNANCIES, ANSWERS, *READS), _saf_06, _asks_saf_06),
-)
+RULES = (Rule("SAF-06", (CARE_ORDERS, _CONDITIONS, PREGNANCIES, ANSWERS, *READS), _saf_06, _asks_saf_06),)

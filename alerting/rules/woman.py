@@ -37,10 +37,8 @@ def factor_at(facts: Iterable[Fact], factor: str, at: datetime) -> Fact | None:
 
 def present_from(facts: Iterable[Fact], factor: str, at: datetime) -> datetime | None:
     """The first instant, not before `at`, at which the latest report says that a factor is present."""
-    if factor_at(facts := tuple(facts), factor, at) is not None:
+    known = tuple(facts)
+    if factor_at(known, factor, at) is not None:
         return at
-    said = (f.payload for f in facts)
-    return next(
-        (r.observed_at for r in said if isinstance(r, Risk) and r.factor == factor and r.present and r.observed_at > at),
-        None,
-    )
+    said = (f.payload for f in known if isinstance(f.payload, Risk) and f.payload.factor == factor)
+    return next((r.observed_at for r in said if isinstance(r, Risk) and r.present and r.observed_at > at), None)
