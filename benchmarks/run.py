@@ -13,7 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from workload import traffic
-from workload.charts import Course, chart_of, fold, read
+from workload.charts import DAY0, Course, chart_of, fold, read
 from workload.messages import OBSERVATION, ORU
 from workload.replaying import replay
 from workload.timing import medians
@@ -63,8 +63,7 @@ def works(monitor: Monitor, tables: Tables) -> tuple[dict[str, Callable[[], obje
     course = Course()
     small, at_small = chart_of(monitor, course.outpatient(), 40)
     large, at_large = chart_of(monitor, course.inpatient(), 400)
-    day_small = (at_small - chart_of(monitor, course.outpatient(), 0)[1]).days + 14
-    day_large = (at_large - chart_of(monitor, course.outpatient(), 0)[1]).days + 14
+    day_small, day_large = ((at.date() - DAY0).days + 14 for at in (at_small, at_large))
     line = encode(course.lab(100, "68438-1", "nmol/L", 30, 60))
     update = read(course.say("patient", f"{at_small.date()}T23:00:00Z", birth_date="1993-05-04", sex="female"))
     dose = read(course.dose(day_large, 8))

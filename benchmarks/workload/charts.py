@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final
 
 from schemas.events import EVENT, AnyEvent
+from schemas.facts import Fact
 from schemas.wire import decode, encode
 from streams.chart.chart import Chart
 from streams.monitor import Monitor
@@ -155,5 +156,5 @@ def chart_of(monitor: Monitor, events: Iterator[dict[str, Any]], facts: int) -> 
 def fold(monitor: Monitor, chart: Chart, event: AnyEvent, now: datetime) -> Chart:
     """What an event makes of a chart: fact, fold, rules and notices; the chart itself where it says nothing."""
     fact = monitor.fact(event)
-    more = monitor.with_fact(chart, fact) if hasattr(fact, "payload") else None
+    more = monitor.with_fact(chart, fact) if isinstance(fact, Fact) else None
     return chart if more is None else monitor.decide([more], now)[0][0]

@@ -20,7 +20,15 @@ class Traffic:
 
     def __init__(self, seed: int = 7) -> None:
         self._random = Random(seed)
-        self._others = (self._lab, self._lab, self._lab, self._prescription, self._symptom, self._weight, self._pregnancy)
+        self._others = (
+            self._lab,
+            self._lab,
+            self._lab,
+            self._prescription,
+            self._symptom,
+            self._weight,
+            self._pregnancy,
+        )
 
     def event(self, number: int) -> dict[str, Any]:
         """The event of an ordinal."""
@@ -38,16 +46,34 @@ class Traffic:
         code, unit, low, high = self._random.choice(_LABS)
         value = round(self._random.uniform(low, high), 1)
         collected = {"status": "final", "collected_at": _said(now - timedelta(hours=2))}
-        return {"kind": "lab_result", "code": {"system": LOINC, "code": code}, "value": value, "unit": unit, **collected}
+        return {
+            "kind": "lab_result",
+            "code": {"system": LOINC, "code": code},
+            "value": value,
+            "unit": unit,
+            **collected,
+        }
 
     def _prescription(self, _patient: int, now: datetime) -> dict[str, Any]:
         drug = {"system": RXNORM, "code": "67108"}
         dose = {"dose": {"value": 40, "unit": "mg"}, "doses_per_day": 1}
         ends = _said(now + timedelta(days=7))
-        return {"kind": "prescription", "drug": drug, "status": "active", **dose, "starts_at": _said(now), "ends_at": ends}
+        return {
+            "kind": "prescription",
+            "drug": drug,
+            "status": "active",
+            **dose,
+            "starts_at": _said(now),
+            "ends_at": ends,
+        }
 
     def _symptom(self, _patient: int, now: datetime) -> dict[str, Any]:
-        return {"kind": "symptom", "symptom": "back_pain", "score": self._random.randrange(5), "observed_at": _said(now)}
+        return {
+            "kind": "symptom",
+            "symptom": "back_pain",
+            "score": self._random.randrange(5),
+            "observed_at": _said(now),
+        }
 
     def _weight(self, patient: int, now: datetime) -> dict[str, Any]:
         weight = {"measure": "body_weight", "value": 55 + patient % 40, "unit": "kg"}
