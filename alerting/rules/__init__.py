@@ -6,15 +6,22 @@ from typing import Any
 from alerting.rule import Rule
 from alerting.rules import (
     bone_density,
+    calcium,
+    coded,
     feeding,
     fractures,
+    glucocorticoid,
     heparin,
     lactation,
+    marker_quality,
+    marker_series,
+    markers,
     recovery,
     risk_items,
     safety_drugs,
     safety_imaging,
     safety_rest,
+    secondary,
     vitamin_d,
 )
 from schemas.definitions import Definition
@@ -25,7 +32,12 @@ RULES: tuple[Rule, ...] = (
     *heparin.RULES,
     *lactation.RULES,
     *recovery.RULES,
+    *markers.RULES,
+    *marker_quality.RULES,
     *vitamin_d.RULES,
+    *calcium.RULES,
+    *secondary.RULES,
+    *glucocorticoid.RULES,
     *bone_density.RULES,
     *safety_drugs.RULES,
     *safety_imaging.RULES,
@@ -33,8 +45,10 @@ RULES: tuple[Rule, ...] = (
 )
 
 DEFINITIONS: tuple[Callable[[RulePack, Tables], Iterable[Definition[Any]]], ...] = (
+    coded.definitions,
     feeding.definitions,
     fractures.definitions,
+    marker_series.definitions,
     risk_items.definitions,
     vitamin_d.definitions,
 )

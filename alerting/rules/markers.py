@@ -34,7 +34,7 @@ def _published(judge: Judge, sample: Sample, phase: str) -> str | None:
 
 
 def _own(sample: Sample) -> Decimal | None:
-    """The upper limit sent with the result: the laboratory's interval, which is of women neither pregnant nor lactating."""
+    """The upper limit sent with the result: of women neither pregnant nor lactating, whoever the patient is."""
     return sample.lab.high
 
 
@@ -116,7 +116,9 @@ def _risen_from(chart: Reader, judge: Judge, series: Series, sample: Sample) -> 
         return None
     first, last = judge.days("baseline_from"), judge.days("baseline_to")
     baseline = series.baseline(sample, first, last, grouped=True)
-    there = judge.condition(f"a comparable {WORDS[series.analyte]} of the same phase {first}-{last} days before", baseline is not None)
+    there = judge.condition(
+        f"a comparable {WORDS[series.analyte]} of the same phase {first}-{last} days before", baseline is not None
+    )
     if not there or baseline is None:
         return None
     rise = judge.at_least(f"rise_{series.analyte}", sample.found.least_ratio(baseline.found))
