@@ -13,8 +13,12 @@ EIGHT = datetime(2026, 3, 1, 7, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("code", "unit", "measure"),
-    [("8302-2^Height^LN", "cm", "body_height"), ("29463-7^Weight^LN", "kg", "body_weight"), ("39156-5^BMI^LN", "kg/m2", "body_mass_index")],
-)  # fmt: skip
+    [
+        ("8302-2^Height^LN", "cm", "body_height"),
+        ("29463-7^Weight^LN", "kg", "body_weight"),
+        ("39156-5^BMI^LN", "kg/m2", "body_mass_index"),
+    ],
+)
 def test_height_weight_and_body_mass_index_are_measurements(code: str, unit: str, measure: str) -> None:
     found = only(Measurement, report(obx("62.50", code=code, unit=unit)))
     assert said(found, "measure", "value", "unit", "observed_at") == (measure, Decimal("62.50"), unit, EIGHT)
@@ -41,6 +45,9 @@ def test_a_bone_density_knows_its_site_and_what_was_measured() -> None:
     assert said(score, "site", "t_score", "z_score", "performed_at") == ("lumbar_spine", Decimal("-2.7"), None, EIGHT)
     density = only(BoneDensity, report(obx("0.812", code="24966-4^BMD^LN", unit="g/cm2")))
     assert density.density_g_cm2 == Decimal("0.812")
+    unescaped = only(BoneDensity, report(obx("0.812", code="24966-4^BMD^LN", unit="g/cm^2")))
+    assert unescaped.density_g_cm2 == Decimal("0.812")
+    assert refusal(report(obx("0.812", code="24966-4^BMD^LN", unit="banana")))[2] == "OBX[1]-6"
     assert refusal(report(obx("low", "ST", code="38267-1^T-score^LN")))[2] == "OBX[1]-5"
 
 
@@ -60,30 +67,34 @@ def test_a_pain_score_says_where_by_obx_20(site: str, symptom: str, side: str | 
 
 def test_a_pain_score_without_a_site_is_nobodys_and_one_beyond_ten_is_refused() -> None:
     outcome = translate(report(obx("7", code="72514-3^Pain^LN", unit="{score}")))
-    assert (outcome.events, outcome.ignored) == ((), {"pain_without_site": 1})
+    assert (outcome.events, outcome.counted) == ((), {"pain_without_site": 1})
     assert "score" in refusal(report(obx("11", code="72514-3^Pain^LN", unit="{score}", _20="LB^Back^L")))[1]
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "sent", "unit", "field", "read"),
+    ("sent", "field", "read"),
     [
-        ("8665-2^LMP^LN", "DT", "20251001", "", "last_menstrual_period", date(2025, 10, 1)),
-        ("8665-2^LMP^LN", "TS", "202510010000+0100", "", "last_menstrual_period", date(2025, 10, 1)),
-        ("11778-8^EDD^LN", "DT", "20260708", "", "estimated_due_date", date(2026, 7, 8)),
-        ("11778-8^EDD^LN", "ST", "2026-07-08", "", "estimated_due_date", date(2026, 7, 8)),
-        ("11884-4^GA^LN", "NM", "12", "wk", "gestational_age_days", 84),
-        ("11884-4^GA^LN", "NM", "84", "d", "gestational_age_days", 84),
-        ("11884-4^GA^LN", "ST", "12w3d", "", "gestational_age_days", 87),
-        ("11884-4^GA^LN", "ST", "12+3", "", "gestational_age_days", 87),
-        ("11884-4^GA^LN", "NM", "12.43", "wk", "gestational_age_days", 87),
-        ("49051-6^GA^LN", "NM", "12", "", "gestational_age_days", 84),
+        (("8665-2^LMP^LN", "DT", "20251001", ""), "last_menstrual_period", date(2025, 10, 1)),
+        (("8665-2^LMP^LN", "TS", "202510010000+0100", ""), "last_menstrual_period", date(2025, 10, 1)),
+        (("11778-8^EDD^LN", "DT", "20260708", ""), "estimated_due_date", date(2026, 7, 8)),
+        (("11778-8^EDD^LN", "ST", "2026-07-08", ""), "estimated_due_date", date(2026, 7, 8)),
+        (("11884-4^GA^LN", "NM", "12", "wk"), "gestational_age_days", 84),
+        (("11884-4^GA^LN", "NM", "84", "d"), "gestational_age_days", 84),
+        (("11884-4^GA^LN", "ST", "12w3d", ""), "gestational_age_days", 87),
+        (("11884-4^GA^LN", "ST", "12+3", ""), "gestational_age_days", 87),
+        (("49051-6^GA^LN", "NM", "12", ""), "gestational_age_days", 84),
     ],
 )
 def test_last_period_due_date_and_gestational_age_date_a_pregnancy(
-    code: str, kind: str, sent: str, unit: str, field: str, read: object
+    sent: tuple[str, ...], field: str, read: object
 ) -> None:
-    found = only(Pregnancy, report(obx(sent, kind, code=code, unit=unit)))
+    code, kind, value, unit = sent
+    found = only(Pregnancy, report(obx(value, kind, code=code, unit=unit)))
     assert said(found, "status", field, "observed_at") == ("pregnant", read, EIGHT)
+
+
+def test_a_gestational_age_in_decimal_weeks_is_ambiguous_and_refused() -> None:
+    assert refusal(report(obx("38.5", code="11884-4^GA^LN", unit="wk")))[2] == "OBX[1]-5"
 
 
 def test_a_gestational_age_without_a_unit_and_a_month_of_delivery_are_refused() -> None:
@@ -94,8 +105,13 @@ def test_a_gestational_age_without_a_unit_and_a_month_of_delivery_are_refused() 
 
 @pytest.mark.parametrize(
     ("answer", "status"),
-    [("77386006^Pregnant^SCT", "pregnant"), ("LA15173-0^Pregnant^LN", "pregnant"), ("60001007^Not pregnant^SCT", "refuted"), ("N", "refuted")],
-)  # fmt: skip
+    [
+        ("77386006^Pregnant^SCT", "pregnant"),
+        ("LA15173-0^Pregnant^LN", "pregnant"),
+        ("60001007^Not pregnant^SCT", "refuted"),
+        ("N", "refuted"),
+    ],
+)
 def test_the_pregnancy_status_is_a_coded_answer(answer: str, status: str) -> None:
     assert only(Pregnancy, report(obx(answer, "CWE", code="82810-3^Pregnancy status^LN", unit=""))).status == status
 
@@ -108,8 +124,14 @@ def test_an_undecided_pregnancy_is_none_and_an_unknown_answer_is_refused() -> No
 
 @pytest.mark.parametrize(
     ("answer", "feeding"),
-    [("E^Exclusive", "exclusive"), ("^mixed", "mixed"), ("N^None", "none"), ("^Not breastfeeding", "none"), ("U^Unknown", "unknown")],
-)  # fmt: skip
+    [
+        ("E^Exclusive", "exclusive"),
+        ("^mixed", "mixed"),
+        ("N^None", "none"),
+        ("^Not breastfeeding", "none"),
+        ("U^Unknown", "unknown"),
+    ],
+)
 def test_feeding_holds_from_the_local_day_of_its_observation(answer: str, feeding: str) -> None:
     raw = report(obx(answer, "CWE", code="63895-7^Feeding^LN", unit="", _14="202603010030"))
     assert said(only(Lactation, raw), "feeding", "since") == (feeding, date(2026, 3, 1))

@@ -14,7 +14,7 @@ from tests.intake.hl7v2_clinic import BERLIN, PID, message, obx, only, refusal, 
 
 def test_custom_separators_are_those_of_the_header() -> None:
     raw = report(obx("9.4")).decode().translate(str.maketrans("|^~\\&", "!@*/%"))
-    assert only(LabResult, raw.replace("MSH!@*/%", "MSH!@*/%").encode()).value is not None
+    assert only(LabResult, raw.encode()).value is not None
 
 
 @pytest.mark.parametrize("encoding", ["^~\\&", "^~\\&#", "^~\\\\&"])
@@ -189,9 +189,23 @@ def test_a_time_is_local_to_the_site_unless_it_carries_its_offset(text: str, at:
 
 @pytest.mark.parametrize(
     "text",
-    ["2026", "202601", "20260230", "202601312500", "202601310860", "202603290230", "26013108", "2026-01-31", "yesterday",
-     "202601310800+2500", "٢٠٢٦٠١٣١", "17000101", "20260131T08", "202601310800Z"],
-)  # fmt: skip
+    [
+        "2026",
+        "202601",
+        "20260230",
+        "202601312500",
+        "202601310860",
+        "202603290230",
+        "26013108",
+        "2026-01-31",
+        "yesterday",
+        "202601310800+2500",
+        "٢٠٢٦٠١٣١",
+        "17000101",
+        "20260131T08",
+        "202601310800Z",
+    ],
+)
 def test_a_time_without_a_day_or_that_never_was_is_refused(text: str) -> None:
     with pytest.raises(UnreadableTimeError):
         moment(text, "", BERLIN.time_zone)

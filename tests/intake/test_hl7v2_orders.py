@@ -19,9 +19,18 @@ def order(message_type: str, control: str, code: str, *, status: str = "", obr_3
 
 @pytest.mark.parametrize(
     ("control", "status"),
-    [("NW", "ordered"), ("XO", "ordered"), ("RO", "ordered"), ("HD", "ordered"), ("CA", "cancelled"), ("OC", "cancelled"),
-     ("CR", "cancelled"), ("DC", "cancelled"), ("RP", "cancelled")],
-)  # fmt: skip
+    [
+        ("NW", "ordered"),
+        ("XO", "ordered"),
+        ("RO", "ordered"),
+        ("HD", "ordered"),
+        ("CA", "cancelled"),
+        ("OC", "cancelled"),
+        ("CR", "cancelled"),
+        ("DC", "cancelled"),
+        ("RP", "cancelled"),
+    ],
+)
 @pytest.mark.parametrize("message_type", ["ORM^O01", "OMG^O19", "OMI^O23"])
 def test_an_imaging_order_is_ordered_or_cancelled(message_type: str, control: str, status: str) -> None:
     found = only(Imaging, order(message_type, control, MRI))
@@ -37,8 +46,15 @@ def test_a_scheduled_imaging_order_knows_when() -> None:
 
 @pytest.mark.parametrize(
     ("control", "status", "orc_5"),
-    [("NW", "active", ""), ("CA", "cancelled", ""), ("DC", "cancelled", ""), ("SC", "completed", "CM"), ("SC", "active", "IP"), ("SC", "cancelled", "CA")],
-)  # fmt: skip
+    [
+        ("NW", "active", ""),
+        ("CA", "cancelled", ""),
+        ("DC", "cancelled", ""),
+        ("SC", "completed", "CM"),
+        ("SC", "active", "IP"),
+        ("SC", "cancelled", "CA"),
+    ],
+)
 @pytest.mark.parametrize("message_type", ["OML^O21", "ORM^O01"])
 def test_a_laboratory_order_is_active_completed_or_cancelled(
     message_type: str, control: str, status: str, orc_5: str

@@ -70,13 +70,38 @@ def test_a_value_is_read_by_its_type(
 
 @pytest.mark.parametrize(
     ("kind", "sent", "where"),
-    [("NM", "9,4", "OBX[1]-5"), ("NM", "see note", "OBX[1]-5"), ("NM", "160~120", "OBX[1]-5"), ("SN", "<^x", "OBX[1]-5"),
-     ("NM", "1e400", "OBX[1]-5"), ("NM", "", "OBX[1]-5"), ("ST", '""', "OBX[1]-5"), ("NM", "9" * 31, "OBX[1]-5")],
-)  # fmt: skip
+    [
+        ("NM", "9,4", "OBX[1]-5"),
+        ("NM", "see note", "OBX[1]-5"),
+        ("NM", "160~120", "OBX[1]-5"),
+        ("SN", "<^x", "OBX[1]-5"),
+        ("NM", "1e400", "OBX[1]-5"),
+        ("NM", "", "OBX[1]-5"),
+        ("ST", '""', "OBX[1]-5"),
+        ("NM", "9" * 31, "OBX[1]-5"),
+    ],
+)
 def test_a_value_that_is_not_of_its_type_is_refused_and_the_others_go_on(kind: str, sent: str, where: str) -> None:
     outcome = translate(report(obx(sent, kind), obx("2.1", code="2777-1^Phosphate^LN")))
     assert [refused.where for refused in outcome.refusals] == [where]
     assert len(outcome.events) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "unit"),
+    [
+        ("mg/dL", "mg/dL"),
+        ("mg/dL^milligram^UCUM", "mg/dL"),
+        ("^mg per dL", "mg per dL"),
+        ("^^^mg/dL^x^L", "mg/dL"),
+        ("10^9/L", "10*9/L"),
+        ("x10^3/uL", "x10*3/uL"),
+        ("kg/m^2", "kg/m2"),
+        ("", None),
+    ],
+)
+def test_a_unit_is_given_as_it_was_sent_and_a_power_that_fell_apart_is_mended(sent: str, unit: str | None) -> None:
+    assert only(LabResult, report(obx("9.4", unit=sent))).unit == unit
 
 
 @pytest.mark.parametrize("kind", ["ED", "RP"])
@@ -86,9 +111,15 @@ def test_a_document_is_no_result_and_is_counted(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("sent", "low", "high"),
-    [("3.5-5.0", "3.5", "5.0"), ("3.5 - 5.0", "3.5", "5.0"), ("3.5 to 5", "3.5", "5"), ("<5", None, "5"), (">=10", "10", None),
-     ("-2.0--1.0", "-2.0", "-1.0")],
-)  # fmt: skip
+    [
+        ("3.5-5.0", "3.5", "5.0"),
+        ("3.5 - 5.0", "3.5", "5.0"),
+        ("3.5 to 5", "3.5", "5"),
+        ("<5", None, "5"),
+        (">=10", "10", None),
+        ("-2.0--1.0", "-2.0", "-1.0"),
+    ],
+)
 def test_a_reference_range_is_an_interval_or_a_limit(sent: str, low: str | None, high: str | None) -> None:
     found = only(LabResult, report(obx("9.4", _7=sent))).reference_range
     assert found is not None
@@ -102,9 +133,20 @@ def test_a_range_in_words_is_none_and_costs_nothing(sent: str) -> None:
 
 @pytest.mark.parametrize(
     ("sent", "status"),
-    [("F", "final"), ("B", "final"), ("V", "final"), ("C", "corrected"), ("A", "corrected"), ("P", "preliminary"),
-     ("R", "preliminary"), ("S", "preliminary"), ("D", "entered_in_error"), ("W", "entered_in_error"), ("X", "cancelled")],
-)  # fmt: skip
+    [
+        ("F", "final"),
+        ("B", "final"),
+        ("V", "final"),
+        ("C", "corrected"),
+        ("A", "corrected"),
+        ("P", "preliminary"),
+        ("R", "preliminary"),
+        ("S", "preliminary"),
+        ("D", "entered_in_error"),
+        ("W", "entered_in_error"),
+        ("X", "cancelled"),
+    ],
+)
 def test_the_life_cycle_of_obx_11(sent: str, status: str) -> None:
     result = only(LabResult, report(obx("9.4", status=sent)))
     assert result.status == status
@@ -221,10 +263,17 @@ def test_a_fault_of_the_specimen_is_told_by_its_condition_or_a_comment(
 
 @pytest.mark.parametrize(
     ("obr_13", "answer", "fasting"),
-    [("F", "", True), ("NF", "", False), ("FNA", "", None), ("fasting", "", True), ("", "Y^Yes", True), ("", "LA32-8^No^LN", False),
-     ("diabetic", "", None)],
-)  # fmt: skip
-def test_fasting_is_said_by_obr_13_or_an_observation_of_its_own(obr_13: str, answer: str, fasting: bool | None) -> None:
+    [
+        ("F", "", True),
+        ("NF", "", False),
+        ("FNA", "", None),
+        ("fasting", "", True),
+        ("", "Y^Yes", True),
+        ("", "LA32-8^No^LN", False),
+        ("diabetic", "", None),
+    ],
+)
+def test_fasting_is_said_by_obr_13_or_an_observation_of_its_own(obr_13: str, answer: str, fasting: object) -> None:
     request = "OBR|1|P1|F1|X|||20260301080000||||||" + obr_13
     status = [obx(answer, "CWE", code="49541-6^Fasting^LN", unit="")] if answer else []
     assert only(LabResult, report(obx("9.4"), *status, request=request)).fasting is fasting

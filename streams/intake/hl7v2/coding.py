@@ -3,6 +3,7 @@
 Source: HL7 v2.5.1 chapter 2A.13 (CWE), 2A.28 (EI); table 0396.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
@@ -14,6 +15,7 @@ from streams.intake.hl7v2.untranslatable import UntranslatableError
 _TRIPLETS: Final = ((1, 2, 3), (4, 5, 6), (10, 11, 12))
 _LOCAL: Final = "L"  # table 0396: a code without a system is the sender's own
 _LONGEST: Final = 256
+_POWER: Final = re.compile(r"-?\d{1,2}(?:/\w{1,8})?")
 
 Meaning = TypeVar("Meaning")
 
@@ -60,6 +62,14 @@ def word(segment: Segment, field: int) -> str | None:
         return None
     element = segment.first(field)
     return next((text[:_LONGEST] for text in map(element.part, (1, 2, 4, 5)) if text), None)
+
+
+def unit(segment: Segment, field: int) -> str | None:
+    """A unit as it was sent. An unescaped `10^9/L` or `kg/m^2` falls apart at its power and is put together again."""
+    first, second = segment.value(field), segment.value(field, 2)
+    if first and _POWER.fullmatch(second):
+        return f"{first}*{second}" if first.endswith("10") else f"{first}{second}"
+    return word(segment, field)
 
 
 def entity(segment: Segment, field: int) -> str | None:

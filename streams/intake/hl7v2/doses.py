@@ -9,6 +9,7 @@ from typing import Final
 
 from schemas.events import Code, Quantity
 from streams.intake.hl7v2.coding import coded, word, wording
+from streams.intake.hl7v2.coding import unit as said_unit
 from streams.intake.hl7v2.groups import Order
 from streams.intake.hl7v2.message import Segment
 from streams.intake.hl7v2.reading import Reading, decimal
@@ -30,12 +31,12 @@ def drug(reading: Reading, segment: Segment, field: int) -> Code:
 def quantity(segment: Segment, amount: int, unit: int) -> Quantity | None:
     """An amount with its unit; None where the amount is empty."""
     value = decimal(segment, amount)
-    return None if value is None else Quantity(value=value, unit=word(segment, unit))
+    return None if value is None else Quantity(value=value, unit=said_unit(segment, unit))
 
 
 def rate(segment: Segment, amount: int, unit: int, per: int) -> Quantity | None:
     """A rate: its unit says per what, or else the time unit beside it does (`H1`: an hour)."""
-    value, name = decimal(segment, amount), word(segment, unit)
+    value, name = decimal(segment, amount), said_unit(segment, unit)
     if value is None:
         return None
     return Quantity(value=value, unit=name) if name and "/" in name else per_time(value, name, segment.value(per))

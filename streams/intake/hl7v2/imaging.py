@@ -14,7 +14,8 @@ from streams.intake.hl7v2.reading import Reading
 from streams.intake.hl7v2.results import CODED
 from streams.intake.hl7v2.seen import Seen, accession, placer
 
-_FINDINGS: Final = frozenset(get_args(ImagingFinding.model_fields["finding"].annotation))
+_WIDER: Final = {"femoral_head_fracture": "other_fracture"}
+_FINDINGS: Final = frozenset(get_args(ImagingFinding.model_fields["finding"].annotation)) | _WIDER.keys()
 _SAID: Final = {
     "preliminary": "performed",
     "final": "final",
@@ -81,7 +82,7 @@ def _coded_findings(reading: Reading, part: Seen) -> Iterator[ImagingFinding]:
             for code in codings(element, reading.tables)
             for concept in (*reading.tables.concepts(code.system, code.code), code.code)
         ]
-        found = next((concept for concept in concepts if concept in _FINDINGS), None)
+        found = next((_WIDER.get(concept, concept) for concept in concepts if concept in _FINDINGS), None)
         if found is None:
             reading.counted["unmapped_code"] += 1
         else:

@@ -6,12 +6,12 @@ Source: HL7 v2.5.1 chapter 7.4.2 (OBX).
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Final
 
 from schemas.events import BoneDensity, Lactation, Measurement, Pregnancy, Symptom
 from schemas.tables import Observation
-from streams.intake.hl7v2.coding import word, wording
+from streams.intake.hl7v2.coding import codings, unit, wording
 from streams.intake.hl7v2.reading import Reading, calendar_day
 from streams.intake.hl7v2.results import result
 from streams.intake.hl7v2.seen import Seen
@@ -19,6 +19,7 @@ from streams.intake.hl7v2.specimen import observed_at
 from streams.intake.hl7v2.untranslatable import UntranslatableError
 
 _DAYS: Final = {"wk": 7, "w": 7, "week": 7, "weeks": 7, "d": 1, "day": 1, "days": 1}
+_AREAL_DENSITY: Final = frozenset({"g/cm2", "g/cm^2", "g/cm²", "g/cm-2", "g.cm-2", "g/cm**2"})
 _NOTHING: Final = Decimal(0)  # a tombstone has a value only because the model wants one; nobody reads it
 _IN_WEEKS: Final = "49051-6"  # LOINC: Gestational age in weeks
 _WEEKS_AND_DAYS: Final = re.compile(r"(\d{1,2})\s*(?:\+\s*|w\w*[\s,]*)([0-6])\s*(?:d\w*)?", re.IGNORECASE | re.ASCII)
@@ -33,11 +34,13 @@ _SIDES: Final = (
     ("right", re.compile(r"\bright\b", re.IGNORECASE)),
 )
 _PREGNANT: Final = {
+    "not_pregnant": "refuted",
     "77386006": "pregnant", "la15173-0": "pregnant", "pregnant": "pregnant", "yes": "pregnant", "y": "pregnant",
     "60001007": "refuted", "la26683-5": "refuted", "not pregnant": "refuted", "no": "refuted", "n": "refuted",
 }  # fmt: skip
 _UNDECIDED: Final = frozenset({"unknown", "possible pregnancy", "possibly pregnant", "261665006", "152231000119106"})
 _FEEDING: Final = {
+    "feeding_exclusive": "exclusive", "feeding_mixed": "mixed", "feeding_none": "none",
     "exclusive": "exclusive", "exclusively breastfed": "exclusive", "exclusive breastfeeding": "exclusive",
     "exclusively breastfeeding": "exclusive",
     "mixed": "mixed", "partial": "mixed", "partial breastfeeding": "mixed", "breast and bottle": "mixed",
@@ -74,8 +77,19 @@ def bone_density(reading: Reading, seen: Seen, record: str) -> None:
         record_status=seen.record_status,
         site=measured.name,
         performed_at=_at(reading, seen),
-        **{measured.detail: None if seen.retracted else _plain_number(seen)},
+        **({} if seen.retracted else {measured.detail: _density(reading, seen, measured)}),
     )
+
+
+def _density(reading: Reading, seen: Seen, measured: Observation) -> Decimal:
+    """A score as it is; a density in g/cm2, whatever unit the tables convert it from."""
+    value, said = _plain_number(seen), unit(seen.obx, 6)
+    if measured.detail != "density_g_cm2" or said in _AREAL_DENSITY:
+        return value
+    converted = reading.tables.measure(measured, value, said)
+    if converted is None or converted.unit not in _AREAL_DENSITY:
+        raise UntranslatableError("unknown unit of a bone density; accepted: g/cm2", seen.obx.where(6))
+    return converted.value
 
 
 def symptom(reading: Reading, seen: Seen, record: str) -> None:
@@ -86,7 +100,7 @@ def symptom(reading: Reading, seen: Seen, record: str) -> None:
     if found == "pain":
         found = next((pain for pain, pattern in _SITES if pattern.search(place)), "")
     if not found:
-        reading.ignored["pain_without_site"] += 1
+        reading.counted["pain_without_site"] += 1
         return
     reading.emit(
         Symptom,
@@ -104,7 +118,7 @@ def symptom(reading: Reading, seen: Seen, record: str) -> None:
 def pregnancy(reading: Reading, seen: Seen, record: str) -> None:
     """Last period, due date, gestational age or state; a date or an age says that there is a pregnancy."""
     field = _meaning(seen).name
-    said = {} if seen.retracted else _pregnancy_field(field, seen)
+    said = {} if seen.retracted else _pregnancy_field(reading, field, seen)
     if said.get("status") == "undecided":
         reading.ignored["pregnancy undecided"] += 1
         return
@@ -128,20 +142,21 @@ def lactation(reading: Reading, seen: Seen, record: str) -> None:
         patient=seen.patient,
         record=record,
         record_status=seen.record_status,
-        feeding="unknown" if seen.retracted else _answer(seen, _FEEDING, "exclusive, mixed, none or unknown"),
+        feeding="unknown" if seen.retracted else _answer(reading, seen, _FEEDING, "exclusive, mixed, none or unknown"),
         since=reading.local_day(at),
         observed_at=at,
     )
 
 
-def _pregnancy_field(field: str, seen: Seen) -> dict[str, object]:
+def _pregnancy_field(reading: Reading, field: str, seen: Seen) -> dict[str, object]:
     match field:
         case "last_menstrual_period" | "estimated_due_date":
             return {field: _day(seen)}
         case "gestational_age_days":
             return {field: _gestational_age(seen)}
         case _:
-            return {"status": _answer(seen, _PREGNANT | dict.fromkeys(_UNDECIDED, "undecided"), "pregnant or not")}
+            answers = _PREGNANT | dict.fromkeys(_UNDECIDED, "undecided")
+            return {"status": _answer(reading, seen, answers, "pregnant or not pregnant")}
 
 
 def _meaning(seen: Seen) -> Observation:
@@ -158,10 +173,10 @@ def _plain_number(seen: Seen) -> Decimal:
 
 
 def _unit(seen: Seen) -> str:
-    unit = word(seen.obx, 6)
-    if unit is None:
+    found = unit(seen.obx, 6)
+    if found is None:
         raise UntranslatableError("no unit, and none is assumed; accepted: e.g. cm, kg, kg/m2", seen.obx.where(6))
-    return unit
+    return found
 
 
 def _at(reading: Reading, seen: Seen) -> datetime:
@@ -181,15 +196,19 @@ def _gestational_age(seen: Seen) -> int:
     if both:
         return int(both[1]) * 7 + int(both[2])
     weeks_by_code = "wk" if _meaning(seen).loinc == _IN_WEEKS else ""
-    unit = _DAYS.get((word(seen.obx, 6) or weeks_by_code).lower())
-    if unit is None:
+    days = _DAYS.get((unit(seen.obx, 6) or weeks_by_code).lower())
+    if days is None:
         raise UntranslatableError("no unit of the gestational age; accepted: wk or d", seen.obx.where(6))
-    return int((_plain_number(seen) * unit).to_integral_value(ROUND_HALF_UP))
+    number = _plain_number(seen)
+    if number % 1:  # 38.5 is 38 weeks and 5 days to some, and 3.5 to others
+        raise UntranslatableError("weeks or days in parts; accepted: whole ones, or e.g. 38w5d", seen.obx.where(5))
+    return int(number * days)
 
 
-def _answer(seen: Seen, answers: Mapping[str, str], accepted: str) -> str:
+def _answer(reading: Reading, seen: Seen, answers: Mapping[str, str], accepted: str) -> str:
     element = seen.obx.first(5)
-    given = (element.part(1), element.part(2), element.part(4), element.part(5), wording(element))
+    concepts = (c for code in codings(element, reading.tables) for c in reading.tables.concepts(code.system, code.code))
+    given = (*concepts, *map(element.part, (1, 2, 4, 5)), wording(element))
     found = next((answers[text.lower()] for text in given if text.lower() in answers), None)
     if found is None:
         raise UntranslatableError(f"no known answer; accepted: {accepted}", seen.obx.where(5))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from schemas.events import Administration, Dispense, Quantity
-from streams.intake.hl7v2.coding import word
+from streams.intake.hl7v2.coding import unit as said_unit
 from streams.intake.hl7v2.control import change
 from streams.intake.hl7v2.doses import drug, per_time, quantity, route
 from streams.intake.hl7v2.groups import Order
@@ -99,7 +99,7 @@ def _amount(reading: Reading, rxa: Segment) -> tuple[Quantity | None, Quantity |
     if value is None or value == _UNKNOWN_AMOUNT:
         reading.counted["unknown_amount"] += 1
         return None, None
-    unit, time_unit = word(rxa, 7), rxa.value(12)
+    unit, time_unit = said_unit(rxa, 7), rxa.value(12)
     if time_unit:
         return None, per_time(value, unit, time_unit)
     return Quantity(value=value, unit=unit), None

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from schemas.events import LabResult
-from streams.intake.hl7v2.coding import coded, word
+from streams.intake.hl7v2.coding import coded, unit, word
 from streams.intake.hl7v2.groups import Observed, Order, orders
 from streams.intake.hl7v2.imaging import report
 from streams.intake.hl7v2.kinds import bone_density, lactation, measurement, pregnancy, symptom
@@ -106,7 +106,7 @@ def _lab_result(reading: Reading, seen: Seen, record: str) -> None:
         value=found.value,
         value_text=found.text,
         comparator=found.comparator,
-        unit=word(obx, 6) or (before.unit if before and seen.finalises else None),
+        unit=unit(obx, 6) or (before.unit if before and seen.finalises else None),
         reference_range=reference_range(obx.value(7)),
         status=seen.status,
         collected_at=seen.at(reading, when),

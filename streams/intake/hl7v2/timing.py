@@ -24,7 +24,7 @@ _TIMES: Final = re.compile(r"(\d{1,2})(?:ID|X?(D|W))", re.ASCII)
 _SECONDS: Final = {"S": 1, "M": 60, "H": 3600, "D": 86_400, "W": 604_800}
 _DAY: Final = 86_400
 _ONCE: Final = frozenset({"ONCE", "1X", "X1"})
-_AS_NEEDED: Final = re.compile(r"(?:^|\W)PRN")
+_AS_NEEDED: Final = "PRN"
 _PERIODS: Final = {"S": "S", "MIN": "M", "H": "H", "HR": "H", "D": "D", "WK": "W"}
 
 
@@ -119,7 +119,7 @@ def doses_per_day(pattern: str) -> Decimal | None:
 
 
 def _needed(text: str) -> bool:
-    return _AS_NEEDED.search(text.upper()) is not None
+    return _AS_NEEDED in text.upper()
 
 
 def _once(pattern: str) -> bool:
