@@ -256,6 +256,22 @@ CARE_ORDERS: Final[Name[tuple[OrderSpan, ...]]] = Name("care_orders")
 """The spans of all orders of bed rest, corset and exercise, by order, each order's in time."""
 
 
+class SaidDose(msgspec.Struct, frozen=True):
+    """One version of an order, dose or supply, and the amount a day that it comes to ([IU] for heparins, else mg).
+
+    A dose comes to what was given on its local day up to and with it. `daily` None: unknown.
+    """
+
+    fact: Fact
+    daily: Decimal | None = None
+
+
+@cache
+def said_doses(drug_class: str) -> Name[tuple[SaidDose, ...]]:
+    """What was said of the doses of a class of drugs: every live version, by record and rank."""
+    return Name(f"said_doses/{drug_class}")
+
+
 class UnclearResult(msgspec.Struct, frozen=True):
     """A final result whose unit is in no table or whose size is implausible.
 

@@ -17,6 +17,7 @@ from streams.chart.episodes import episodes
 from streams.chart.ledger import Worth, ledger_of
 from streams.chart.orders import care_orders, orders_of
 from streams.chart.pregnancy import pregnancies
+from streams.chart.said import said_of
 from streams.chart.winners import labs_of, winners_of
 from streams.derivation import Plan
 
@@ -26,6 +27,7 @@ _FAMILIES: Final[Mapping[str, Callable[[str], Definition[Any]]]] = {
     "orders": orders_of,
     "care_orders": lambda _: care_orders,
     "ledger": ledger_of,
+    "said_doses": said_of,
 }
 
 

@@ -5,13 +5,21 @@ from typing import Any
 
 from alerting.rule import Rule
 from alerting.rules import (
+    back_pain,
     bone_density,
     calcium,
     coded,
+    data_doses,
+    data_maternal,
+    data_quality,
     feeding,
     fractures,
     glucocorticoid,
+    heights,
     heparin,
+    heparin_signal,
+    hip,
+    hip_osteoporosis,
     lactation,
     marker_quality,
     marker_series,
@@ -22,7 +30,10 @@ from alerting.rules import (
     safety_imaging,
     safety_rest,
     secondary,
+    spine,
+    spine_fractures,
     vitamin_d,
+    work_up,
 )
 from schemas.definitions import Definition
 from schemas.rulepack import RulePack
@@ -30,6 +41,12 @@ from schemas.tables import Tables
 
 RULES: tuple[Rule, ...] = (
     *heparin.RULES,
+    *heparin_signal.RULES,
+    *back_pain.RULES,
+    *spine_fractures.RULES,
+    *spine.RULES,
+    *hip.RULES,
+    *hip_osteoporosis.RULES,
     *lactation.RULES,
     *recovery.RULES,
     *markers.RULES,
@@ -38,18 +55,25 @@ RULES: tuple[Rule, ...] = (
     *calcium.RULES,
     *secondary.RULES,
     *glucocorticoid.RULES,
+    *work_up.RULES,
     *bone_density.RULES,
     *safety_drugs.RULES,
     *safety_imaging.RULES,
     *safety_rest.RULES,
+    *data_maternal.RULES,
+    *data_doses.RULES,
+    *data_quality.RULES,
 )
 
 DEFINITIONS: tuple[Callable[[RulePack, Tables], Iterable[Definition[Any]]], ...] = (
     coded.definitions,
     feeding.definitions,
     fractures.definitions,
+    heights.definitions,
+    hip_osteoporosis.definitions,
     marker_series.definitions,
     risk_items.definitions,
     vitamin_d.definitions,
+    work_up.definitions,
 )
 """Shared nouns: each is made from the pack's limits and the published tables."""

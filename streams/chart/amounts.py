@@ -84,3 +84,17 @@ def hourly(drug: Order | Dose, weight: Decimal | None) -> Decimal | None:
             found = amount(drug, drug.rate, drug.rate_unit.removesuffix(suffix), weight)
             return None if found is None else found * hours
     return None
+
+
+def a_day(drug: Order | Supply, weight: Decimal | None) -> Decimal | None:
+    """The amount a day that an order or a supply says; None: unknown."""
+    if isinstance(drug, Order) and drug.rate is not None:
+        found = hourly(drug, weight)
+        return None if found is None else found * 24
+    dose = one_dose(drug, weight)
+    if dose is not None and drug.doses_per_day is not None:
+        return dose * drug.doses_per_day
+    if isinstance(drug, Supply) and drug.days_supply:
+        held = amount(drug, drug.quantity, drug.quantity_unit, weight)
+        return None if held is None else held / drug.days_supply
+    return None

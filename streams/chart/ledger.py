@@ -14,7 +14,7 @@ from schemas.days import ONE_DAY, Calendar
 from schemas.definitions import Definition, Reader, Record, Records, records
 from schemas.facts import Dose, Fact, Measured, Order, Supply
 from schemas.views import Layer, Ledger, Stretch, ledger
-from streams.chart.amounts import HEPARINS, MOST_IU_A_DAY, Drug, WeightAt, amount, hourly, one_dose
+from streams.chart.amounts import HEPARINS, MOST_IU_A_DAY, Drug, WeightAt, a_day, hourly, one_dose
 from streams.chart.orders import timelines
 from streams.chart.timeline import Span
 
@@ -88,14 +88,7 @@ class _Ledger:
         return first, last - ONE_DAY if self.calendar.midnight(last) == ends and last > first else last
 
     def _ordered_amount(self, order: Order, span: Span) -> Decimal | None:
-        weight = self.weight(span.begins)
-        if order.rate is not None:
-            found = hourly(order, weight)
-            return self.worthy(order.drug, None if found is None else found * 24)
-        dose = one_dose(order, weight)
-        if dose is None or order.doses_per_day is None:
-            return None
-        return self.worthy(order.drug, dose * order.doses_per_day)
+        return self.worthy(order.drug, a_day(order, self.weight(span.begins)))
 
     # ---- dispensed
 
@@ -116,13 +109,9 @@ class _Ledger:
         return _Cover(first, last, supply.dispensed_at, found, fact, supply.placer_order or "", as_of=supply.dispensed_at)
 
     def _supplied_amount(self, supply: Supply, day: date, orders: dict[str, tuple[Span, ...]]) -> Decimal | None:
-        weight = self.weight(supply.dispensed_at)
-        dose = one_dose(supply, weight)
-        if dose is not None and supply.doses_per_day is not None:
-            return self.worthy(supply.drug, dose * supply.doses_per_day)
-        held = amount(supply, supply.quantity, supply.quantity_unit, weight)
-        if held is not None and supply.days_supply:
-            return self.worthy(supply.drug, held / supply.days_supply)
+        said = a_day(supply, self.weight(supply.dispensed_at))
+        if said is not None:
+            return self.worthy(supply.drug, said)
         for span in orders.get(supply.placer_order or "", ()):
             order = span.fact.payload
             if isinstance(order, Order) and span.active and self.calendar.day(span.begins) <= day:
@@ -299,7 +288,7 @@ def build(found: Records, drug_class: str, calendar: Calendar, weight: WeightAt,
     return Ledger(tuple(_assume(stretches, calendar)))
 
 
-def _weights(facts: Records) -> WeightAt:
+def weights_of(facts: Records) -> WeightAt:
     """The last weight on or before an instant, in kg."""
     known = sorted(
         (p.observed_at, p.value)
@@ -319,7 +308,7 @@ def ledger_of(drug_class: str, worth: Worth = as_it_is) -> Definition[Ledger]:
 
     def derive(chart: Reader) -> Ledger:
         found = chart[drugs]
-        return build(found, drug_class, chart.calendar, _weights(chart[weights]), worth) if found else Ledger()
+        return build(found, drug_class, chart.calendar, weights_of(chart[weights]), worth) if found else Ledger()
 
     reads: tuple[Any, ...] = (drugs, weights)
     return Definition(ledger(drug_class), reads, derive)
