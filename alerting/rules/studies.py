@@ -36,7 +36,9 @@ class Seen(msgspec.Struct, frozen=True):
     @property
     def fractured(self) -> bool:
         """The report names a fracture that is not old."""
-        return any(f.finding.endswith("_fracture") and f.finding != "no_fracture" and recent(f) for f in self.study.findings)
+        return any(
+            f.finding.endswith("_fracture") and f.finding != "no_fracture" and recent(f) for f in self.study.findings
+        )
 
 
 def recent(finding: StudyFinding) -> bool:
@@ -50,9 +52,7 @@ def words(finding: StudyFinding) -> str:
     return f"{finding.finding.replace('_', ' ')} {detail}".strip()
 
 
-def studies(
-    facts: Iterable[Fact], regions: frozenset[str], modalities: frozenset[str] | None = None
-) -> Iterator[Seen]:
+def studies(facts: Iterable[Fact], regions: frozenset[str], modalities: frozenset[str] | None = None) -> Iterator[Seen]:
     """The final studies of some regions, in the order in which they were performed."""
     for fact in facts:
         study = fact.payload

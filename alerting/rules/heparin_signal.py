@@ -1,0 +1,274 @@
+"""A sign of a fracture in a patient under heparin, or after it.
+
+Source: intervals.csv HEP-05; Wise 1980, Wunderer 1990, Ozdemir 2015 (cases).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Final
+
+import msgspec
+
+from alerting.judge import Judge
+from alerting.rule import Rule
+from alerting.rules.alert_runs import finding_runs
+from alerting.rules.back_pain import BACK, lasting_pain
+from alerting.rules.counting import counts
+from alerting.rules.fractures import FRACTURES, Fracture
+from alerting.rules.heights import HEIGHT_LOSSES
+from alerting.rules.reports import Report, reports
+from alerting.rules.spine_fractures import told
+from alerting.rules.studies import MRI, SPINE, Instants, Seen, earliest, recent, studies
+from alerting.rules.work_up import WORK_UP, WorkUp
+from schemas.days import FOREVER, ONE_DAY
+from schemas.definitions import Name, Reader
+from schemas.facts import ProcedureDone
+from schemas.intervals import Evidence, Interval, Intervals, Severity, Sign
+from schemas.views import EPISODES, PREGNANCIES, Episodes, Ledger, Pregnancy, ledger, winners
+
+_UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
+_IMAGING, _PROCEDURES = winners("imaging"), winners("procedure")
+_EXPLAINS: Final = frozenset({"labour", "delivery", "surgery", "sterilisation", "hysterectomy"})
+_DRUGS: Final = {"ufh": "unfractionated heparin", "lmwh": "low-molecular-weight heparin"}
+
+
+class _Signal(msgspec.Struct, frozen=True):
+    """What may be a sign of a fracture; `pain`: it is pain alone."""
+
+    at: datetime
+    words: str
+    evidence: tuple[Evidence, ...]
+    pain: bool = False
+
+
+# ---- what may be a sign
+
+
+def _explained(chart: Reader) -> frozenset[date]:
+    """Days whose pain labour, delivery or surgery explains."""
+    done = (f.payload for f in chart[_PROCEDURES])
+    days = {
+        chart.calendar.day(d.performed_at)
+        for d in done
+        if isinstance(d, ProcedureDone) and d.procedure in _EXPLAINS and d.status == "completed"
+    }
+    return frozenset(days | {p.delivery for p in chart[PREGNANCIES].episodes if p.delivery})
+
+
+def _pains(chart: Reader, judge: Judge) -> Iterator[_Signal]:
+    explained, slight = _explained(chart), judge.limit("moderate_score")
+
+    def counts_as_pain(report: Report) -> bool:
+        low = report.said.score is not None and report.said.score < slight
+        return low or judge.condition("not a day of labour, delivery or surgery", report.day not in explained)
+
+    found = tuple(r for r in reports(chart[BACK], chart.calendar) if counts_as_pain(r))
+    firsts = {later.fact.key: first for first, later in lasting_pain(judge, found)}
+    for report in found:
+        judge.looks_at(report.day)
+        words = report.words[0].upper() + report.words[1:]
+        if judge.at_least("severe_score", report.said.score):
+            yield _Signal(report.at, words, (report.evidence,), pain=True)
+        elif first := firsts.get(report.fact.key):
+            lasting = f"{words}, lasting since {first.day.isoformat()}"
+            yield _Signal(report.at, lasting, (first.evidence, report.evidence), pain=True)
+
+
+def _signals(chart: Reader, judge: Judge) -> list[_Signal]:
+    """Pain, height loss and vertebral fractures, in clinical time."""
+    made = list(_pains(chart, judge))
+    for loss in chart[HEIGHT_LOSSES]:
+        for sign in loss.signs:
+            words = f"Height {dict(sign.details).get('loss')} cm below the baseline"
+            made.append(_Signal(sign.at, words, sign.evidence))
+    made += [_Signal(f.at, told(f), (f.evidence,)) for f in _vertebral(chart)]
+    return sorted(made, key=lambda s: s.at)
+
+
+def _vertebral(chart: Reader) -> Iterator[Fracture]:
+    return (f for f in chart[FRACTURES] if f.bone == "vertebral_fracture" and not f.old)
+
+
+# ---- exposure on the day of a sign
+
+
+class _Where(msgspec.Struct, frozen=True):
+    """The episode that a sign falls in, and when that ends."""
+
+    episode: str
+    ended: datetime
+    pregnancy: Pregnancy | None = None
+
+
+def _where(episodes: Episodes, at: datetime) -> _Where | None:
+    """The pregnancy episode of an instant, else the heparin episode; None: no heparin for long, nothing to count."""
+    p = next((p for p in episodes.pregnancies if p.holds(at)), None)
+    if p is not None:
+        return _Where(p.episode, p.ended, p)
+    h = next((h for h in episodes.heparin if h.holds(at)), None)
+    return _Where(h.episode, h.ended) if h is not None else None
+
+
+def _episode(episodes: Episodes, at: datetime) -> str | None:
+    where = _where(episodes, at)
+    return where.episode if where is not None else None
+
+
+class _Exposure:
+    """The exposed days of one class that count on the day of a sign."""
+
+    def __init__(self, chart: Reader, name: Name[Ledger]) -> None:
+        self.exposure = chart[name]
+        self.heparin = chart[EPISODES].heparin
+        self.counts = {(c.episode, c.began): c for c in counts(chart[EPISODES], self.exposure, chart.calendar)}
+
+    def days(self, where: _Where, day: date) -> int:
+        """Exposed days up to a day, those of heparin episodes that ended before the LMP included."""
+        own = [c for (episode, _), c in self.counts.items() if episode == where.episode]
+        p = where.pregnancy
+        if p is None:
+            return sum(self.exposure.count(c.first, day) for c in own)
+        own = [c for c in own if c.began == p.began]
+        first = own[0].first if own else p.start
+        before = sum(
+            self.exposure.count(h.counts_from, min(h.last, first - ONE_DAY))
+            for h in self.heparin
+            if h.last is not None and h.last < p.start
+        )
+        return before + self.exposure.count(first, day)
+
+    def since_last(self, day: date) -> int | None:
+        """Days since the last exposed day."""
+        last = self.exposure.last_by(day)
+        return None if last is None else (day - last).days
+
+
+class _Judged(msgspec.Struct, frozen=True):
+    """A sign under enough heparin; `critical`: not pain alone under low-molecular-weight heparin alone."""
+
+    sign: Sign
+    where: _Where
+    critical: bool
+
+
+class _HeparinSignal:
+    """HEP-05 on one chart."""
+
+    def __init__(self, chart: Reader, judge: Judge) -> None:
+        self.calendar = chart.calendar
+        self.judge = judge
+        self.episodes = chart[EPISODES]
+        self.exposures = {"ufh": _Exposure(chart, _UFH), "lmwh": _Exposure(chart, _LMWH)}
+        self.work_up: WorkUp = chart[WORK_UP]
+        self.fractures = tuple(_vertebral(chart))
+        self.cleared = Instants(s.at for s in studies(chart[_IMAGING], SPINE, MRI) if _clears(s))
+
+    def exposed(self, where: _Where, day: date, drug: str) -> int | None:
+        """How many days count under a drug, if they are enough and not long ago."""
+        exposure = self.exposures[drug]
+        if not exposure.exposure.stretches:
+            return None
+        days = exposure.days(where, day)
+        enough = self.judge.at_least(f"{drug}_days", days)
+        return days if self.judge.at_most("last_dose_days", exposure.since_last(day)) and enough else None
+
+    def judged(self, signal: _Signal) -> _Judged | None:
+        """The signal as a sign, if there is enough heparin on its day."""
+        where, day = _where(self.episodes, signal.at), self.calendar.day(signal.at)
+        self.judge.looks_at(day)
+        if where is None:
+            return None
+        drug, days = "ufh", self.exposed(where, day, "ufh")
+        in_pregnancy = self.judge.condition("in a pregnancy episode (for LMWH)", where.pregnancy is not None)
+        if days is None and in_pregnancy:
+            drug, days = "lmwh", self.exposed(where, day, "lmwh")
+        if days is None:
+            return None
+        counted = Evidence(f"{_DRUGS[drug]}, exposed days", value=days, unit="d")
+        details = (("sign", signal.words), ("day", day.isoformat()), ("days", days), ("drug", _DRUGS[drug]))
+        sign = Sign(signal.at, (*signal.evidence, counted), details)
+        return _Judged(sign, where, drug == "ufh" or not signal.pain)
+
+    def findings(self, found: Sequence[_Judged]) -> Iterator[Interval]:
+        """The findings of one episode."""
+        where = found[0].where
+
+        def ends(run: Sequence[Sign]) -> datetime | None:
+            return earliest(self.cleared.first_after(run[-1].at), self.worked_up(where, run[0].at))
+
+        for interval in finding_runs((j.sign for j in found), ends, where.episode, where.ended):
+            own = [j for j in found if interval.holds(j.sign.at)]
+            yield msgspec.structs.replace(interval, steps=_steps(own))
+
+    def worked_up(self, where: _Where, began: datetime) -> datetime | None:
+        """When a finding's latest fracture is worked up.
+
+        A fracture from before counts only where its work-up did not end what was there before.
+        """
+        known = [f for f in self.fractures if _episode(self.episodes, f.at) == where.episode]
+        earlier = [f for f in known if f.at < began]
+        ended = self._worked_up(earlier[-1]) if earlier else None
+        if ended is not None and ended <= began:
+            ended = None
+        for fracture in known:
+            if fracture.at < began:
+                continue
+            if ended is not None and ended <= fracture.at:
+                break
+            ended = self._worked_up(fracture)
+        return ended
+
+    def _worked_up(self, fracture: Fracture) -> datetime:
+        day = self.calendar.day(fracture.at)
+        return max(self.calendar.midnight(self.work_up.due(day)), self.work_up.complete(day))
+
+
+def _clears(seen: Seen) -> bool:
+    """No vertebral fracture but old ones."""
+    return not any(f.finding == "vertebral_fracture" and recent(f) for f in seen.study.findings)
+
+
+def _steps(own: Iterable[_Judged]) -> tuple[tuple[datetime, Severity], ...]:
+    """Warning, and critical from the first sign that is not pain under low-molecular-weight heparin alone."""
+    signs = sorted(own, key=lambda j: j.sign.at)
+    began = signs[0].sign.at
+    rise = next((j.sign.at for j in signs if j.critical), FOREVER)
+    if rise == began:
+        return ((began, "critical"),)
+    return ((began, "warning"),) if rise == FOREVER else ((began, "warning"), (rise, "critical"))
+
+
+def _hep_05(chart: Reader, judge: Judge) -> Intervals:
+    if not chart[_UFH].stretches and not chart[_LMWH].stretches:
+        judge.out_of_scope("no heparin")
+        return ()
+    signals = _signals(chart, judge)
+    if not judge.condition("back pain, height loss or a vertebral fracture", bool(signals)):
+        return ()
+    rule = _HeparinSignal(chart, judge)
+    by_episode: dict[str, list[_Judged]] = {}
+    for signal in signals:
+        judged = rule.judged(signal)
+        if judged is not None:
+            by_episode.setdefault(judged.where.episode, []).append(judged)
+    made = [i for found in by_episode.values() for i in rule.findings(found)]
+    return tuple(sorted(made, key=lambda i: i.began))
+
+
+def _asks(chart: Reader, _judge: Judge, interval: Interval, now: datetime) -> Iterator[str]:
+    if not any(interval.began <= s.at <= now for s in studies(chart[_IMAGING], SPINE, MRI)):
+        yield "spine MRI not done"
+    known = (r for r in reports(chart[BACK], chart.calendar) if interval.began <= r.at <= now)
+    if any(r.said.score is None for r in known):
+        yield "pain score missing in a report"
+    fractures = [f for f in _vertebral(chart) if interval.began <= f.at <= now]
+    if fractures:
+        missing = chart[WORK_UP].missing(chart.calendar.day(fractures[-1].at), now)
+        yield from (f"{test} not resulted" for test in missing)
+
+
+_READS = (
+    _UFH, _LMWH, EPISODES, PREGNANCIES, BACK, HEIGHT_LOSSES, FRACTURES, WORK_UP, _IMAGING, _PROCEDURES,
+)  # fmt: skip
+
+RULES = (Rule("HEP-05", _READS, _hep_05, _asks),)
