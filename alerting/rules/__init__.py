@@ -24,6 +24,7 @@ from alerting.rules import (
     marker_quality,
     marker_series,
     markers,
+    monoclonal,
     recovery,
     risk_items,
     safety_drugs,
@@ -34,6 +35,7 @@ from alerting.rules import (
     spine_fractures,
     vitamin_d,
     work_up,
+    work_up_gap,
 )
 from schemas.definitions import Definition
 from schemas.rulepack import RulePack
@@ -55,7 +57,8 @@ RULES: tuple[Rule, ...] = (
     *calcium.RULES,
     *secondary.RULES,
     *glucocorticoid.RULES,
-    *work_up.RULES,
+    *work_up_gap.RULES,
+    *monoclonal.RULES,
     *bone_density.RULES,
     *safety_drugs.RULES,
     *safety_imaging.RULES,
