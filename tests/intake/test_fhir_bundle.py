@@ -138,6 +138,8 @@ def test_a_result_takes_from_its_report_in_the_bundle_what_it_does_not_say() -> 
     bare = {name: value for name, value in calcium().items() if name not in {"subject", "effectiveDateTime"}}
     told = only(LabResult, translate(bundle(report, bare)))
     assert (told.collected_at.isoformat(), told.record_id) == (TIME, "Observation/o1")
+    own = only(LabResult, translate(bundle(report, calcium(effectiveDateTime=LATER))))
+    assert own.collected_at.isoformat() == LATER
 
 
 def test_one_wrong_entry_is_refused_and_the_others_stand() -> None:

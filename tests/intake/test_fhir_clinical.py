@@ -172,6 +172,11 @@ def test_feeding_that_is_coded_is_told_from_its_onset(code: str, feeding: str) -
     assert (told.feeding, told.since) == (feeding, date(2026, 1, 31))
 
 
+def test_feeding_that_is_resolved_is_not_told_as_going_on() -> None:
+    outcome = translate(condition(coded(SNOMED, "1258999009"), "resolved", abatementDateTime=LATER))
+    assert [each.kind for each in outcome.events] == ["condition"]
+
+
 def procedure(code: str = "66348005", **more: Any) -> Resource:
     return {
         "resourceType": "Procedure",

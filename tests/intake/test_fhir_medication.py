@@ -224,6 +224,19 @@ def test_a_stop_that_nothing_dates_is_counted_and_claims_no_exposure() -> None:
     assert outcome.counted["end_unknown"] == 1
 
 
+def test_an_order_that_was_stopped_before_it_began_was_never_active() -> None:
+    bounds = {"boundsPeriod": {"start": "2026-03-01"}}
+    told = versions(enoxaparin(dosage(repeat=bounds), status="stopped", meta={"lastUpdated": LATER}))
+    assert [each.status for each in told] == ["stopped"]
+
+
+def test_instructions_whose_periods_overlap_are_no_steps_and_leave_the_dose_unknown() -> None:
+    outcome = translate(enoxaparin(step(60, "2026-02-01", "2026-02-20", 1), step(40, "2026-02-10", "2026-02-28", 1)))
+    told = only(Prescription, outcome)
+    assert (told.dose, told.starts_at.date().isoformat()) == (None, "2026-02-01")
+    assert outcome.counted["unplaced_dosage"] == 1
+
+
 MEDICATION = {"resourceType": "Medication", "id": "med", "code": coded(RXNORM, "67108")}
 
 

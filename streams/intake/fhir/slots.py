@@ -106,9 +106,5 @@ def _with_report(slot: Slot, lists: Mapping[str, Mapping[str, Any]]) -> Slot:
 def inheriting(result: Mapping[str, Any], report: Mapping[str, Any]) -> Mapping[str, Any]:
     """A result with the subject, times and performer of its report, each where it has none of its own."""
     has_time = bool(_EFFECTIVE & result.keys())
-    taken = {
-        name: report[name]
-        for name in _OF_THE_REPORT
-        if name in report and name not in result and not (has_time and name in _EFFECTIVE)
-    }
+    taken = {name: report[name] for name in _OF_THE_REPORT if name in report and not (has_time and name in _EFFECTIVE)}
     return {**taken, **result}
