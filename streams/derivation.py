@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from schemas.days import Calendar
 from schemas.definitions import Definition, Reader
 
 
 _Entry: TypeAlias = tuple[str, frozenset[str], Definition[Any]]
+
+
+_REMEMBERED: Final = 4
 
 
 class Plan:
@@ -30,6 +33,9 @@ class Plan:
         self._after: dict[frozenset[str], tuple[_Entry, ...]] = {}
 
     def _dependents(self, touched: frozenset[str]) -> tuple[_Entry, ...]:
+        """What a change of these reaches; wide changes (a whole chart) are too many to remember."""
+        if len(touched) > _REMEMBERED:
+            return self._order
         known = self._after.get(touched)
         if known is None:
             reached = set(touched)

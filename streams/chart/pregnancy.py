@@ -69,14 +69,21 @@ def _ended_on(facts: Sequence[Fact]) -> tuple[date | None, str | None]:
     return None, None
 
 
+def _was_birth(facts: Sequence[Fact]) -> bool:
+    """A delivery was said, or an outcome that only a delivery has: an undated loss has no known beginning."""
+    return any((s := _said(f)).state == "delivered" or s.outcome in {"live_birth", "stillbirth"} for f in facts)
+
+
 def _spoken(fact: Fact, calendar: Calendar) -> _Spoken:
     said = _said(fact)
     ended, _ = _ended_on([fact])
     zero = day_zero([fact], ended, calendar)
     if zero is not None:
         return _Spoken(zero, ended or zero + timedelta(days=LONGEST), fact)
-    if ended is not None:
+    if ended is not None and _was_birth([fact]):
         return _Spoken(ended - timedelta(days=TERM), ended, fact)
+    if ended is not None:
+        return _Spoken(ended, ended, fact)
     seen = calendar.day(said.observed_at or fact.recorded_at)
     return _Spoken(seen, seen, fact)
 
@@ -111,7 +118,7 @@ class _Dated(msgspec.Struct, frozen=True):
 def _dated(facts: Sequence[Fact], calendar: Calendar) -> _Dated | None:
     ended, outcome = _ended_on(facts)
     lmp = day_zero(facts, ended, calendar)
-    if lmp is None and ended is None:
+    if lmp is None and (ended is None or not _was_birth(facts)):
         return None
     start = lmp if lmp is not None else (ended or date.min) - timedelta(days=TERM)
     lost = ended is not None and (ended - start).days < DELIVERY_FROM
