@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,23 @@ STOPS: Final = frozenset({"stopped", "completed"})
 _RANK: Final = {"entered_in_error": 5, "cancelled": 4, "corrected": 3, "stopped": 3, "preliminary": 1, "draft": 1}
 
 
+@lru_cache(maxsize=65_536)
 def instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def number(value: Any) -> Fraction:
-    return Fraction(str(value))
+    return _fraction(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _fraction(text: str) -> Fraction:
+    return Fraction(text)
+
+
+@lru_cache(maxsize=65_536)
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def status_of(event: dict[str, Any]) -> str:
@@ -44,7 +55,7 @@ class Calendar:
 
     def midnight(self, day: date) -> datetime:
         """The instant at which a local day begins."""
-        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+        return _midnight(day, self.zone)
 
     def after(self, when: datetime, days: int) -> datetime:
         """`Midnight of D+n` for the day of an instant."""
@@ -128,6 +139,7 @@ class Chart:
     calendar: Calendar
     at: datetime
     records: list[Record] = field(default_factory=list)
+    orders: dict[str, list[list["Stretch"]]] = field(default_factory=dict, init=False)
 
     def all(self, kind: str) -> list[Record]:
         """The records of a kind that were not removed."""
@@ -246,11 +258,14 @@ def order_of(record: Record) -> str | None:
 
 def timelines(chart: Chart, kind: str) -> list[list[Stretch]]:
     """The versions of each order, one placer order number being one order; each holds until the next."""
+    if kind in chart.orders:
+        return chart.orders[kind]
     orders: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for record in chart.all(kind):
         placer = order_of(record)
         orders[("placer", placer) if placer else ("record", *record.key)].append(record)
-    return [_timeline(chart.calendar, records) for _, records in sorted(orders.items())]
+    chart.orders[kind] = [_timeline(chart.calendar, records) for _, records in sorted(orders.items())]
+    return chart.orders[kind]
 
 
 def _timeline(calendar: Calendar, records: list[Record]) -> list[Stretch]:

@@ -294,7 +294,21 @@ def rate_per_hour(version: Version) -> Fraction | None:
 def heparin_dose(chart: Chart) -> Callable[[Version, date], Fraction | None]:
     """How many IU one heparin dose is."""
 
+    known: dict[int, Fraction | None] = {}
+
     def amount(version: Version, day: date) -> Fraction | None:
+        dose = version.get("dose")
+        if dose is not None and dose.get("unit") in IU_PER_KG:
+            return by_weight(version, day)
+        if id(version.event) not in known:
+            known[id(version.event)] = plain(version)
+        return known[id(version.event)]
+
+    def by_weight(version: Version, day: date) -> Fraction | None:
+        weight = weight_on(chart, day)
+        return None if weight is None else number(version.get("dose")["value"]) * weight
+
+    def plain(version: Version) -> Fraction | None:
         dose = version.get("dose")
         if dose is None or unclear(version):
             return None
@@ -302,10 +316,7 @@ def heparin_dose(chart: Chart) -> Callable[[Version, date], Fraction | None]:
         value, unit = number(dose["value"]), dose.get("unit")
         if unit in IU:
             return value
-        if unit == "mg" and name == "enoxaparin":
-            return value * 100
-        weight = weight_on(chart, day)
-        return value * weight if unit in IU_PER_KG and weight is not None else None
+        return value * 100 if unit == "mg" and name == "enoxaparin" else None
 
     return amount
 
@@ -351,34 +362,45 @@ class Heparin:
     ufh: dict[date, Day]
     lmwh: dict[date, Day]
     episodes: list[Episode]
+    running: dict[tuple[date, date, int], tuple[list[Fraction], list[int]]] = field(default_factory=dict)
 
     def ledger(self, drug_class: str) -> dict[date, Day]:
         return self.ufh if drug_class == "ufh" else self.lmwh
 
-    def mean(self, drug_class: str, counted: list[date], last: int | None = None) -> Fraction | None:
-        """Mean IU of the counted days up to the last of them, unknown ones left out."""
-        ledger = self.ledger(drug_class)
-        firsts = {course[0] for course in courses(counted)}
-        known = []
-        for day in counted if last is None else counted[-last:]:
-            amount = ledger[day].amount
-            if amount is None:
-                continue
-            if day == counted[-1]:
-                amount = max(amount, self._floor(drug_class, counted, day, -1))
-            if day in firsts:
-                amount = max(amount, self._floor(drug_class, counted, day, 1))
-            known.append(amount)
-        return sum(known, Fraction(0)) / len(known) if known else None
+    def mean(self, counted: list[date], place: int, last: int | None = None) -> Fraction | None:
+        """Mean IU of UFH on the counted days up to one of them, or on its last days, unknown ones left out."""
+        judged = self._at_least(counted, place, -1)
+        first = 0 if last is None else max(0, place + 1 - last)
+        sums, known = self._sums(counted)
+        total, days = sums[place] - sums[first], known[place] - known[first]
+        if judged is not None:
+            total, days = total + judged, days + 1
+        return total / days if days else None
 
-    def _floor(self, drug_class: str, counted: list[date], day: date, side: int) -> Fraction:
-        ledger = self.ledger(drug_class)
-        if ledger[day].ordered is not None:
-            return ledger[day].ordered or Fraction(0)
-        place = counted.index(day) + side
-        if not 0 <= place < len(counted) or abs((counted[place] - day).days) > 7:
-            return Fraction(0)
-        return ledger[counted[place]].amount or Fraction(0)
+    def _sums(self, counted: list[date]) -> tuple[list[Fraction], list[int]]:
+        """Running sums of the known amounts before each day."""
+        key = (counted[0], counted[-1], len(counted))
+        if key not in self.running:
+            sums, known = [Fraction(0)], [0]
+            for place in range(len(counted)):
+                amount = self._at_least(counted, place, 0)
+                sums.append(sums[-1] + (amount or 0))
+                known.append(known[-1] + (amount is not None))
+            self.running[key] = (sums, known)
+        return self.running[key]
+
+    def _at_least(self, counted: list[date], place: int, side: int) -> Fraction | None:
+        """A day's amount; the first of a course and the judged one at least the order's, else their neighbour's."""
+        exposed = self.ufh[counted[place]]
+        first = place == 0 or (counted[place] - counted[place - 1]).days > 7
+        if exposed.amount is None or not (first or side):
+            return exposed.amount
+        if exposed.ordered is not None:
+            return max(exposed.amount, exposed.ordered)
+        beside = place + (1 if first else -1)
+        if beside >= len(counted) or abs((counted[beside] - counted[place]).days) > 7:
+            return exposed.amount
+        return max(exposed.amount, self.ufh[counted[beside]].amount or Fraction(0))
 
 
 def episodes_of(chart: Chart, pregnancies: list[Pregnancy]) -> Heparin:

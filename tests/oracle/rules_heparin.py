@@ -11,25 +11,26 @@ from .heparin import Day, Episode, Heparin
 from .risk import risk_items, with_items
 from .rules_spine import height_losses
 
-Reached = Callable[[Heparin, list[date]], bool]
+Reached = Callable[[Heparin, list[date], int], bool]
 
 
-def _first_tier(heparin: Heparin, days: list[date]) -> bool:
-    return len(days) >= 28 and (heparin.mean("ufh", days) or 0) >= 5_000
+def _first_tier(heparin: Heparin, days: list[date], place: int) -> bool:
+    return place >= 27 and (heparin.mean(days, place) or 0) >= 5_000
 
 
-def _second_tier(heparin: Heparin, days: list[date]) -> bool:
-    means = (heparin.mean("ufh", days) or 0, heparin.mean("ufh", days, 28) or 0)
-    return len(days) >= 49 and max(means) >= 15_000
+def _second_tier(heparin: Heparin, days: list[date], place: int) -> bool:
+    if place < 48:
+        return False
+    return max(heparin.mean(days, place) or 0, heparin.mean(days, place, 28) or 0) >= 15_000
 
 
-def _third_tier(heparin: Heparin, days: list[date]) -> bool:
-    return len(days) >= 84 and (heparin.mean("ufh", days) or 0) >= 10_000
+def _third_tier(heparin: Heparin, days: list[date], place: int) -> bool:
+    return place >= 83 and (heparin.mean(days, place) or 0) >= 10_000
 
 
-def _fourth_tier(heparin: Heparin, days: list[date]) -> bool:
-    mean = heparin.mean("ufh", days) or 0 if len(days) >= 119 else 0
-    return mean >= 20_000 or (len(days) >= 180 and mean >= 15_000)
+def _fourth_tier(heparin: Heparin, days: list[date], place: int) -> bool:
+    mean = (heparin.mean(days, place) or 0) if place >= 118 else 0
+    return mean >= 20_000 or (place >= 179 and mean >= 15_000)
 
 
 def hep_01(clinic: Clinic) -> list[Finding]:
@@ -80,7 +81,7 @@ def _runs(
     for i, day in enumerate(days):
         if over is not None and day < over:
             continue
-        if not reached(clinic.heparin, days[: i + 1]) or _taken_by_heparin(clinic, episode, day):
+        if not reached(clinic.heparin, days, i) or _taken_by_heparin(clinic, episode, day):
             continue
         last = _last_day(ledger, day, recent)
         runs.append((ledger[day].begins, last))
