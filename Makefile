@@ -32,7 +32,7 @@ test: $(TESTING)
 	test $$checks -eq 0 && exit $$tests; exit 1
 
 bench: $(TESTING)
-	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+	@$(BIN)/python benchmarks/run.py
 
 .PHONY: lint-rules lint-form lint-types lint-imports
 lint: lint-rules lint-form lint-types lint-imports
