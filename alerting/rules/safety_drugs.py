@@ -73,15 +73,17 @@ def _of_pregnancy(chart: Reader, judge: Judge, found: tuple[Use, ...], p: Pregna
     judge.condition("a bone drug ordered, supplied or given in pregnancy", bool(by_drug), ", ".join(sorted(by_drug)))
     answers = chart[ANSWERS]
     reasons = frozenset(a.reason for a in answers.to("SAF-01", p.episode) if a.reason)
-    for drug in sorted(by_drug):
-        for interval in united(by_drug[drug]):
-            closed = answers.closing("SAF-01", p.episode, interval.began, frozenset({"override"}), reasons)
-            yield msgspec.structs.replace(interval, closed=closed)
+    united_by_drug = (interval for drug in sorted(by_drug) for interval in united(by_drug[drug]))
+    for interval in sorted(united_by_drug, key=lambda i: i.began):
+        closed = answers.closing("SAF-01", p.episode, interval.began, frozenset({"override"}), reasons)
+        yield msgspec.structs.replace(interval, closed=closed)
 
 
 def _interval(chart: Reader, use: Use, p: Pregnancy, began: datetime, ended: datetime) -> Interval:
     since = chart.calendar.day(use.begins).isoformat()
-    details = (("drug", use.drug), ("kind", _WORDS[use.kind]), ("since", since))
+    before = use.ends is None and use.kind != "order" and use.begins < began
+    when = "in the half year before the LMP" if before else "in pregnancy"
+    details = (("drug", use.drug), ("kind", _WORDS[use.kind]), ("since", since), ("when", when))
     return Interval(began, ended, episode=p.episode, evidence=(use.evidence,), details=details)
 
 

@@ -48,14 +48,14 @@ def order(
     for name in ("ends", "effective"):
         if name in said:
             said[{"ends": "ends_at", "effective": "effective_from"}[name]] = on(said.pop(name))
-    amounts = {k: number(v) if k in {"dose", "doses_per_day", "rate"} else v for k, v in said.items()}
+    amounts: dict[str, Any] = {k: number(v) if k in {"dose", "doses_per_day", "rate"} else v for k, v in said.items()}
     return p.say(Order(status, drug, drug_class, on(starts), **amounts), record=record, recorded_at=on(at))
 
 
 def dose(p: Patient, drug: str, drug_class: str, given: float, **said: Any) -> Patient:
     """A dose given."""
     status = said.pop("status", "completed")
-    amounts = {k: number(v) if k in {"dose", "rate"} else v for k, v in said.items()}
+    amounts: dict[str, Any] = {k: number(v) if k in {"dose", "rate"} else v for k, v in said.items()}
     return p.say(Dose(status, drug, drug_class, on(given), **amounts), recorded_at=on(given))
 
 
