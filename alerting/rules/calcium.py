@@ -17,7 +17,7 @@ from alerting.rule import Rule
 from alerting.rules.results import Allowed, allowed, at_least, at_most, below, evidence, more_than, reading, results
 from schemas.definitions import Reader
 from schemas.facts import Fact, Lab
-from schemas.intervals import Interval, Intervals, Sign, runs
+from schemas.intervals import Evidence, Interval, Intervals, Sign, runs
 from schemas.views import PREGNANCIES, Pregnancy, labs
 
 _IONISED, _ADJUSTED, _TOTAL, _ALBUMIN = (labs(a) for a in ("Ca_ionised", "Ca_albcorr", "Ca_total", "Albumin"))
@@ -36,11 +36,11 @@ class Calcium(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """`adjusted calcium 3.10 mmol/L`."""
+        """`Adjusted calcium 3.10 mmol/L`."""
         said = [f.payload for f in self.facts if isinstance(f.payload, Lab)]
         if self.kind == "adjusted" and len(said) > 1:
-            return f"calcium {reading(said[0])}, adjusted for albumin {self.found.low:.2f} mmol/L"
-        return f"{self.kind} calcium {reading(said[0])}"
+            return f"Calcium {reading(said[0])}, adjusted for albumin {self.found.low:.2f} mmol/L"
+        return f"{self.kind.capitalize()} calcium {reading(said[0])}"
 
 
 def _readings(chart: Reader, judge: Judge) -> tuple[Calcium, ...]:
@@ -109,8 +109,14 @@ def _signs(chart: Reader, judge: Judge, p: Pregnancy, known: Sequence[Calcium]) 
         judge.looks_at(chart.calendar.day(one.at))
         low, high = _low(judge, one), more_than(judge, f"{one.kind}_high", one.found)
         if high or (low and not _contaminated(chart, judge, one.at)):
-            shown = tuple(evidence(f, f"{one.kind} calcium" if f is one.facts[0] else "albumin") for f in one.facts)
-            yield Sign(one.at, shown, (("calcium", one.words), ("kind", one.kind)))
+            yield Sign(one.at, tuple(_shown(one)), (("calcium", one.words), ("kind", one.kind)))
+
+
+def _shown(one: Calcium) -> Iterator[Evidence]:
+    """The calcium as it was reported, and the albumin that adjusted it."""
+    calcium, *albumin = one.facts
+    yield evidence(calcium, "total calcium" if albumin else f"{one.kind} calcium")
+    yield from (evidence(f, "albumin") for f in albumin)
 
 
 def _cal_01(chart: Reader, judge: Judge) -> Intervals:

@@ -124,11 +124,11 @@ def _sec_04(chart: Reader, judge: Judge) -> Intervals:
         judge.out_of_scope("no glucocorticoid")
         return ()
     found = tuple(_exposures(_Days(chart, judge), judge, chart.calendar))
-    made = (_interval(chart, p, one) for p in pregnancies for one in found)
+    made = (_interval(chart, judge, p, one) for p in pregnancies for one in found)
     return tuple(i for i in made if i.began < i.ended)
 
 
-def _interval(chart: Reader, p: Pregnancy, one: _Exposure) -> Interval:
+def _interval(chart: Reader, judge: Judge, p: Pregnancy, one: _Exposure) -> Interval:
     """The part of an exposure that lies in the episode."""
     facts = {f.key: f for s in chart[_LEDGER].stretches if s.first <= one.day for f in s.facts}
     records = (
@@ -141,7 +141,7 @@ def _interval(chart: Reader, p: Pregnancy, one: _Exposure) -> Interval:
         min(one.ended, p.ended),
         episode=p.episode,
         evidence=(exposure, *records),
-        details=(("days", one.counted), ("day", one.day.isoformat())),
+        details=(("dose", f"{judge.limit('daily_dose'):f}"), ("days", one.counted), ("day", one.day.isoformat())),
     )
 
 

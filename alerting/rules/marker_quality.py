@@ -49,7 +49,8 @@ def _placental(chart: Reader, judge: Judge, p: Pregnancy, drawn: set[date]) -> I
         if not p.holds(lab.collected_at) or not _while_placental(judge, p, day):
             continue
         if judge.condition("no bone ALP or P1NP collected that day", day not in drawn):
-            yield Sign(lab.collected_at, (evidence(fact, "total ALP"),), (("value", reading(lab)),))
+            days = ("days", judge.days("after_delivery"))
+            yield Sign(lab.collected_at, (evidence(fact, "total ALP"),), (("value", reading(lab)), days))
 
 
 def _while_placental(judge: Judge, p: Pregnancy, day: date) -> bool:

@@ -39,7 +39,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One sample. `flaws`: what makes it comparable with none; `changed`: how it differs in method from the last one."""
+    """One sample. `flaws`: what makes it comparable with none; `changed`: what differs from the method before."""
 
     fact: Fact
     lab: Lab

@@ -15,7 +15,7 @@ from alerting.rules.fractures import FRACTURES
 from alerting.rules.marker_series import MARKERS, WORDS, Sample, Series, unknowns
 from alerting.rules.results import at_most, exceeds, more_than, reading, within
 from schemas.definitions import Reader
-from schemas.intervals import Evidence, Interval, Intervals
+from schemas.intervals import Evidence, Interval, Intervals, Scalar
 from schemas.views import PREGNANCIES, Ledger, Pregnancy, ledger
 
 _RESORPTION: Final = ("CTX", "CTX_urine", "NTX", "NTX_urine", "TRACP5b")
@@ -70,8 +70,9 @@ class _Run:
         self.baseline = baseline
         self.evidence: list[Evidence] = [*([baseline.evidence] if baseline else []), sample.evidence]
 
-    def interval(self, p: Pregnancy, ended: datetime) -> Interval:
+    def interval(self, p: Pregnancy, ended: datetime, *more: tuple[str, Scalar]) -> Interval:
         details = (
+            *more,
             ("marker", WORDS[self.first.lab.analyte]),
             ("value", reading(self.first.lab)),
             ("baseline", reading(self.baseline.lab) if self.baseline else "none"),
@@ -147,11 +148,11 @@ def _mrk_02(chart: Reader, judge: Judge) -> Intervals:
 
 def _high(chart: Reader, judge: Judge, p: Pregnancy, series: Series) -> Iterator[Interval]:
     run: _Run | None = None
-    stop = p.ended
+    stop, weaned = p.ended, ("days", judge.days("weaned_from"))
     for sample in _in_episode(series, p):
         judge.looks_at(sample.day)
         if run is not None and (sample.at >= stop or _inside(judge, sample, "premenopausal")):
-            yield run.interval(p, min(sample.at, stop))
+            yield run.interval(p, min(sample.at, stop), weaned)
             run = None
         met, baseline = _still_high(chart, judge, p, series, sample)
         if met and run is None:
@@ -159,7 +160,7 @@ def _high(chart: Reader, judge: Judge, p: Pregnancy, series: Series) -> Iterator
         elif met and run is not None:
             run.evidence.append(sample.evidence)
     if run is not None:
-        yield run.interval(p, stop)
+        yield run.interval(p, stop, weaned)
 
 
 def _still_high(

@@ -47,16 +47,16 @@ def _undocumented(chart: Reader, judge: Judge, p: Pregnancy) -> Iterator[Interva
         if found is not None and began is None:
             began = (at, found)
         elif found is None and began is not None and at in all_scans:
-            yield _interval(p, began, at)
+            yield _interval(judge, p, began, at)
             began = None
     if began is not None:
-        yield _interval(p, began, p.ended)
+        yield _interval(judge, p, began, p.ended)
 
 
-def _interval(p: Pregnancy, began: tuple[datetime, _Found], ended: datetime) -> Interval:
+def _interval(judge: Judge, p: Pregnancy, began: tuple[datetime, _Found], ended: datetime) -> Interval:
     at, (why, shown) = began
     weaned = Evidence("weaning", value=p.weaned.isoformat() if p.weaned else None)
-    details = (("weaned", p.weaned.isoformat() if p.weaned else None), ("why", why))
+    details = (("days", judge.days("after_weaning")), ("weaned", weaned.value), ("why", why))
     return Interval(at, ended, episode=p.episode, evidence=(weaned, *shown), details=details)
 
 

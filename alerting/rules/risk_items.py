@@ -28,6 +28,8 @@ _LMWH = ledger("lmwh")
 _HEP_02, _SPN_02, _HIP_02, _SEC_04 = (finding(rule) for rule in ("HEP-02", "SPN-02", "HIP-02", "SEC-04"))
 _TOLD: Final = ("prior_plo", "family_history", "smoking", "low_weight_gain")
 
+_WORDS: Final = {"prior_plo": "prior PLO"}
+
 _Said = tuple[datetime, bool, Evidence]
 """From an instant on the item is present or absent, and who said so."""
 
@@ -51,7 +53,11 @@ def _told(facts: tuple[Fact, ...], factor: str) -> Iterator[_Said]:
     for fact in facts:
         risk = fact.payload
         if isinstance(risk, Risk) and risk.factor == factor:
-            yield risk.observed_at, risk.present, _evidence(fact, factor.replace("_", " "), risk.observed_at)
+            yield (
+                risk.observed_at,
+                risk.present,
+                _evidence(fact, _WORDS.get(factor, factor.replace("_", " ")), risk.observed_at),
+            )
 
 
 def _evidence(fact: Fact, what: str, at: datetime, value: Decimal | None = None, unit: str | None = None) -> Evidence:

@@ -85,18 +85,19 @@ def _signs(chart: Reader, judge: Judge, p: Pregnancy) -> Iterator[Sign]:
         elif level.at < p.ended:
             judge.looks_at(chart.calendar.day(level.at))
             if level.low(judge) and not _excused(chart, judge, level, levels[:i]):
-                yield _sign(level, level.at)
+                yield _sign(judge, level, level.at)
     if before is not None:
         age = (p.start - chart.calendar.day(before.at)).days
         earlier = [e for e in levels if e.at < before.at]
         if judge.at_most("window", age) and before.low(judge) and not _excused(chart, judge, before, earlier):
-            yield _sign(before, p.began)
+            yield _sign(judge, before, p.began)
 
 
-def _sign(level: Level, at: datetime) -> Sign:
+def _sign(judge: Judge, level: Level, at: datetime) -> Sign:
     labs_said = [f.payload for f in level.facts if isinstance(f.payload, Lab)]
     words = " + ".join(reading(lab) for lab in labs_said)
-    return Sign(at, tuple(evidence(f, "25-OH vitamin D") for f in level.facts), (("level", words),))
+    limits = (("molar", f"{judge.limit('molar'):f}"), ("mass", f"{judge.limit('mass'):f}"))
+    return Sign(at, tuple(evidence(f, "25-OH vitamin D") for f in level.facts), (("level", words), *limits))
 
 
 def _deficient(chart: Reader, judge: Judge) -> Intervals:
