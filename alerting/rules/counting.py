@@ -49,7 +49,9 @@ def counts(episodes: Episodes, exposure: Ledger, calendar: Calendar) -> tuple[Co
     ]
     for h in episodes.heparin:
         until = h.last + ONE_DAY if h.last else None
-        made.append(Count(h.episode, h.counts_from, until, h.began, FOREVER, h.counts_from < h.first))
+        # Each class takes over its own running course: LMWH that runs on does not carry UFH days of the pregnancy over.
+        first = _running_since(exposure, h.first) or h.first
+        made.append(Count(h.episode, first, until, h.began, FOREVER, first < h.first))
     return tuple(made)
 
 

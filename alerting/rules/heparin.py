@@ -100,6 +100,13 @@ def _hep_02(chart: Reader, judge: Judge) -> Intervals:
     return tuple(interval for interval, _ in _reached(chart, judge, reached))
 
 
+def _hep_03(chart: Reader, judge: Judge) -> Intervals:
+    def reached(judge: Judge, day: Counted) -> bool:
+        return judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", day.mean)
+
+    return tuple(interval for interval, _ in _reached(chart, judge, reached))
+
+
 def _hep_04(chart: Reader, judge: Judge) -> Intervals:
     def reached(judge: Judge, day: Counted) -> bool:
         long = judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", day.mean)
@@ -192,7 +199,7 @@ _READS = (_UFH, EPISODES)
 RULES = (
     Rule("HEP-01", _READS, _hep_01, _asks, (labs("25OHD"),), superseded_by=("HEP-02", "HEP-03", "HEP-04", "HEP-05")),
     Rule("HEP-02", _READS, _hep_02, _asks, (labs("25OHD"),), superseded_by=("HEP-04", "HEP-05")),
-    Rule("HEP-03", _READS, _hep_02, _asks, (labs("25OHD"),), superseded_by=("HEP-02", "HEP-04", "HEP-05")),
+    Rule("HEP-03", _READS, _hep_03, _asks, (labs("25OHD"),), superseded_by=("HEP-02", "HEP-04", "HEP-05")),
     Rule("HEP-04", (*_READS, ANSWERS), _hep_04, _asks, (labs("25OHD"),)),
     Rule("HEP-06", (_LMWH, EPISODES, PREGNANCIES, RISK_ITEMS), _hep_06, _asks_hep_06),
 )

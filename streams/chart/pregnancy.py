@@ -183,10 +183,10 @@ def pregnancies(chart: Reader) -> Pregnancies:
             lost_on=d.lost_on,
             outcome=d.outcome,
             booked_at=_booked_at(group, booked),
-            weaned=reported_weaning(feedings, d.delivery, following) if d.delivery else None,
+            weaned=None if d.lost_on else reported_weaning(feedings, d.until, following),
             facts=d.facts,
         )
-        for (group, d), following in zip(known, [*(d.start for _, d in known[1:]), None], strict=True)
+        for (group, d), following in zip(known, [d.start for _, d in known[1:]] + [None] * bool(known), strict=True)
     )
     undated = tuple(f for g, d in dated if d is None for f in g)
     return Pregnancies(episodes, feedings, undated)

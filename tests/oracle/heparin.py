@@ -35,6 +35,7 @@ class Span:
 
     order: int
     version: Version
+    record: Record
     began: datetime
     ended: datetime
 
@@ -97,7 +98,7 @@ def active_spans(chart: Chart, wanted: Callable[[str, str], bool]) -> list[Span]
             began = max(stretch.began, instant(version.get("starts_at")))
             ended = min(stretch.ended, version.at("ends_at") or FOREVER)
             if began < ended:
-                spans.append(Span(i, version, began, ended))
+                spans.append(Span(i, version, stretch.record, began, ended))
     return spans
 
 
@@ -407,18 +408,12 @@ def episodes_of(chart: Chart, pregnancies: list[Pregnancy]) -> Heparin:
     """Pregnancy episodes, and heparin episodes outside them."""
     ufh, lmwh = heparin_ledger(chart, "ufh"), heparin_ledger(chart, "lmwh")
     heparin = Heparin(ufh, lmwh, [])
-    records = [
-        r
-        for kind in ("prescription", "administration", "dispense")
-        for r in chart.all(kind)
-        if drug_of(r.winner)[1] in HEPARINS
-    ]
     for pregnancy in pregnancies:
         episode = Episode("pregnancy", pregnancy.start, pregnancy.end, pregnancy.records, pregnancy)
         for drug_class in HEPARINS:
             episode.counted[drug_class] = _counted_in_pregnancy(chart, heparin.ledger(drug_class), pregnancy)
         heparin.episodes.append(episode)
-    heparin.episodes += _heparin_episodes(chart, heparin, pregnancies, records)
+    heparin.episodes += _heparin_episodes(chart, heparin, pregnancies)
     heparin.episodes.sort(key=lambda e: e.start)
     return heparin
 
@@ -432,9 +427,7 @@ def _counted_in_pregnancy(chart: Chart, ledger: dict[date, Day], pregnancy: Preg
     return sorted(counted)
 
 
-def _heparin_episodes(
-    chart: Chart, heparin: Heparin, pregnancies: list[Pregnancy], records: list[Record]
-) -> list[Episode]:
+def _heparin_episodes(chart: Chart, heparin: Heparin, pregnancies: list[Pregnancy]) -> list[Episode]:
     midnight = chart.calendar.midnight
     both = {
         d: min(x.begins for x in (heparin.ufh.get(d), heparin.lmwh.get(d)) if x) for d in {*heparin.ufh, *heparin.lmwh}
@@ -452,8 +445,22 @@ def _heparin_episodes(
                     counted = {c: _taken_over(heparin.ledger(c), chart.calendar.day(p.end), piece) for c in HEPARINS}
             following = [p.start for p in pregnancies if p.start > midnight(piece[0])]
             end = min(end, *following, deceased_at(chart))
+            records = _own_records(chart, {*counted["ufh"], *counted["lmwh"]})
             made.append(Episode("heparin", start, end, records, None, follows, counted))
     return made
+
+
+def _own_records(chart: Chart, days: set[date]) -> list[Record]:
+    """The records of heparin that speak of one of some days."""
+
+    def wanted(_: str, drug_class: str) -> bool:
+        return drug_class in HEPARINS
+
+    first, following = chart.calendar.midnight(min(days)), chart.calendar.midnight(max(days) + timedelta(days=1))
+    own = [s.record for s in active_spans(chart, wanted) if s.began < following and s.ended > first]
+    own += [r for r, v in given(chart, wanted) if first <= instant(v.get("given_at")) < following]
+    own += [r for r, _, start, last in supplies(chart, wanted) if start <= max(days) and last >= min(days)]
+    return own
 
 
 def _cut(run: list[date], pregnancies: list[Pregnancy]) -> list[list[date]]:

@@ -182,7 +182,7 @@ def _pregnancy(story: Story) -> None:
         dating = {"estimated_due_date": story.day_zero + timedelta(days=280)}
     elif shape < 0.35:
         dating = {"gestational_age_days": (booked.date() - story.day_zero).days}
-    elif shape < 0.42:
+    elif shape < 0.47:
         dating = {}
     story.say("pregnancy", record, booked, status="pregnant", observed_at=booked, **dating)
     if rng.random() < 0.35 or not dating:
@@ -491,7 +491,7 @@ def _scan(story: Story) -> None:
     """A DXA from its order on, and what it measures."""
     rng, record = story.rng, story.record("dxa")
     ordered = story.moment(story.some_day(10, 400))
-    planned = story.moment(ordered.date() + timedelta(days=rng.choice((3, 20, 60, 300))))
+    planned = story.moment(ordered.date() + timedelta(days=rng.choice((20, 60, 100, 300))))
     common: Event = {"modality": "DXA", "region": "other", "ordered_at": ordered}
     scheduled = planned if rng.random() < 0.6 else None
     story.say("imaging", record, ordered, status="ordered", scheduled_for=scheduled, **common)
@@ -818,7 +818,7 @@ TELLING: Final[tuple[tuple[Callable[[Story], None], int], ...]] = (
     (_heights, 2),
     (_body, 2),
     (_imaging, 6),
-    (_scan, 2),
+    (_scan, 4),
     (_density, 3),
     (_lab, 6),
     (_markers, 4),

@@ -84,7 +84,7 @@ def dq_02(clinic: Clinic) -> list[Finding]:
             continue
         reports = _feeding_reports(clinic, pregnancy.ended_on.isoformat())
         started = clinic.calendar.midnight(pregnancy.delivery + timedelta(days=29))
-        began, known = started, [(started, "", started)]
+        began = started
         year = clinic.calendar.midnight(pregnancy.delivery + timedelta(days=366))
         ends = [recorded for _, _, recorded in reports]
         for i in range(len(reports) + 1):

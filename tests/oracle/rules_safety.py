@@ -63,9 +63,16 @@ def saf_02(clinic: Clinic) -> list[Finding]:
     findings = []
     for began, stopped in _courses_of_treatment(clinic):
         start = _not_pregnant_from(clinic, began)
-        if start < stopped and _of_childbearing_age(clinic, start) and not _excused(clinic, start):
+        single_in_pregnancy = stopped is None and start != began
+        over = stopped or FOREVER
+        if (
+            not single_in_pregnancy
+            and start < over
+            and _of_childbearing_age(clinic, start)
+            and not _excused(clinic, start)
+        ):
             ended = min(
-                stopped,
+                over,
                 _both_there(clinic, start),
                 first_after(clinic.procedures("sterilisation", "hysterectomy"), start),
                 first_after((p.start for p in clinic.pregnancies), start),
@@ -74,17 +81,18 @@ def saf_02(clinic: Clinic) -> list[Finding]:
     return findings
 
 
-def _courses_of_treatment(clinic: Clinic) -> list[tuple[datetime, datetime]]:
-    """Orders from their start until they are stopped, and doses and supplies that no order covers."""
-    found = [span for timeline in timelines(clinic.chart, "prescription") for span in _unstopped(timeline)]
+def _courses_of_treatment(clinic: Clinic) -> list[tuple[datetime, datetime | None]]:
+    """Orders from their start until they are stopped; without such an end, doses and supplies that no order covers."""
+    found: list[tuple[datetime, datetime | None]] = []
+    found += [span for timeline in timelines(clinic.chart, "prescription") for span in _unstopped(timeline)]
     for _, version in given(clinic.chart, _bone):
         when = instant(version.get("given_at"))
         if not _ordered_at(clinic, version, when):
-            found.append((when, FOREVER))
+            found.append((when, None))
     for _, version in clinic.chart.facts("dispense"):
         when = instant(version.get("dispensed_at"))
         if _bone(*drug_of(version)) and version.status == "completed" and not _ordered_at(clinic, version, when):
-            found.append((when, FOREVER))
+            found.append((when, None))
     return found
 
 
