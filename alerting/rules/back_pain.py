@@ -6,7 +6,7 @@ Source: intervals.csv SPN-01; Qian 2021 BMC Musculoskelet Disord 22:926.
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from heapq import merge
-from itertools import islice
+from itertools import accumulate, islice
 
 from alerting.judge import Judge
 from alerting.rule import Rule
@@ -125,6 +125,11 @@ def _sign(report: Report, at: datetime, *, since: Report | None = None) -> Sign:
     return Sign(at, evidence, (("sign", words), ("day", report.day.isoformat())))
 
 
+def _reported(sign: Sign) -> datetime:
+    """When the pain of a sign was reported: a gate may have opened later."""
+    return max((e.begins for e in sign.evidence if e.begins is not None), default=sign.at)
+
+
 class _BackPain:
     """SPN-01 on one chart."""
 
@@ -146,8 +151,9 @@ class _BackPain:
 
     def of(self, p: Pregnancy) -> Intervals:
         """The findings of one pregnancy."""
-        signs = [*self.strong(p), *self.gated(p)]
-        return finding_runs(signs, lambda run: self.over(run[-1].at), p.episode, p.ended)
+        signs = sorted((*self.strong(p), *self.gated(p)), key=lambda s: s.at)
+        reported = dict(zip((s.at for s in signs), accumulate((_reported(s) for s in signs), max), strict=True))
+        return finding_runs(signs, lambda run: self.over(reported[run[-1].at]), p.episode, p.ended)
 
     def strong(self, p: Pregnancy) -> Iterator[Sign]:
         """Reports that are a sign by themselves."""
@@ -169,12 +175,12 @@ class _BackPain:
             at = self.gates.first_from(p, report.at)
             if not self.judge.condition("a risk item, long heparin or height loss", at is not None) or at is None:
                 continue
-            resolved = self.settled.after(report.at)
-            if self.window.contains(p, at) and (resolved is None or resolved.at > at):
+            over = self.over(report.at)
+            if self.window.contains(p, at) and (at == report.at or over is None or over > at):
                 yield _sign(report, at, since=first)
 
     def over(self, at: datetime) -> datetime | None:
-        """When a finding whose last sign was at an instant ends."""
+        """When pain last reported at an instant was over, or explained by an MRI."""
         resolved = self.settled.after(at)
         return earliest(resolved.at if resolved else None, self.cleared.first_after(at))
 

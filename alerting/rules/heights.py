@@ -65,12 +65,13 @@ HEIGHT_LOSSES: Final[Name[tuple[HeightLoss, ...]]] = Name("height_losses")
 
 
 def measured(chart: Reader) -> tuple[Height, ...]:
-    """The measured heights in clinical time."""
-    return tuple(
+    """The measured heights in clinical time, of each day the last."""
+    found = (
         Height(said.observed_at, chart.calendar.day(said.observed_at), said.value, said.device, fact)
         for fact in chart[HEIGHTS]
         if isinstance(said := fact.payload, Measured) and said.value is not None and not said.self_reported
     )
+    return tuple({height.day: height for height in found}.values())
 
 
 def scope_of(chart: Reader, judge: Judge, p: Pregnancy) -> Scope:

@@ -200,27 +200,27 @@ class _HeparinSignal:
             own = [j for j in found if interval.holds(j.sign.at)]
             yield msgspec.structs.replace(interval, steps=_steps(own))
 
-    def worked_up(self, where: _Where, began: datetime) -> datetime | None:
+    def worked_up(self, where: _Where, began: datetime) -> datetime:
         """When a finding's latest fracture is worked up.
 
         A fracture from before counts only where its work-up did not end what was there before.
         """
         known = [f for f in self.fractures if _episode(self.episodes, f.at) == where.episode]
         earlier = [f for f in known if f.at < began]
-        ended = self._worked_up(earlier[-1]) if earlier else None
-        if ended is not None and ended <= began:
-            ended = None
-        for fracture in known:
-            if fracture.at < began:
-                continue
-            if ended is not None and ended <= fracture.at:
+        ended = self._worked_up(earlier[-1], earlier[-1]) if earlier else FOREVER
+        if ended <= began:
+            ended = FOREVER
+        own = [f for f in known if f.at >= began]
+        for fracture in own:
+            if ended <= fracture.at:
                 break
-            ended = self._worked_up(fracture)
+            ended = self._worked_up(own[0], fracture)
         return ended
 
-    def _worked_up(self, fracture: Fracture) -> datetime:
-        day = self.calendar.day(fracture.at)
-        return max(self.calendar.midnight(self.work_up.due(day)), self.work_up.complete(day))
+    def _worked_up(self, first: Fracture, latest: Fracture) -> datetime:
+        """When the work-up of a first fracture is complete, not before 14 days after the latest."""
+        complete = self.work_up.complete(self.calendar.day(first.at))
+        return max(self.calendar.midnight(self.work_up.due(self.calendar.day(latest.at))), complete)
 
 
 def _clears(seen: Seen) -> bool:
@@ -263,7 +263,7 @@ def _asks(chart: Reader, _judge: Judge, interval: Interval, now: datetime) -> It
         yield "pain score missing in a report"
     fractures = [f for f in _vertebral(chart) if interval.began <= f.at <= now]
     if fractures:
-        missing = chart[WORK_UP].missing(chart.calendar.day(fractures[-1].at), now)
+        missing = chart[WORK_UP].missing(chart.calendar.day(fractures[0].at), now)
         yield from (f"{test} not resulted" for test in missing)
 
 

@@ -15,7 +15,7 @@ from alerting.rules.coded import CODED, Coded
 from alerting.rules.fractures import FRACTURES
 from alerting.rules.injuries import SYMPTOMS, Injuries, injury_stated
 from alerting.rules.reports import Report, Settled, reports
-from alerting.rules.spine_fractures import told
+from alerting.rules.spine_fractures import of_bones, told
 from alerting.rules.studies import HIP, MRI, Instants, earliest, studies
 from schemas.days import FOREVER
 from schemas.definitions import Reader
@@ -25,6 +25,7 @@ from schemas.views import ANSWERS, PREGNANCIES, Pregnancy, winners
 
 HIP_PAIN = winners("symptom/hip")
 _IMAGING = winners("imaging")
+_NECK = frozenset({"femoral_neck_fracture"})
 _LIMITED = frozenset({"limited", "unable"})
 
 
@@ -36,14 +37,13 @@ def limited(report: Report) -> bool:
 def over(score: Decimal, report: Report) -> bool:
     """Slight pain at most, bearing fully."""
     said = report.said
-    bears = said.weight_bearing == "full" and said.gait != "antalgic"
-    return said.score is not None and said.score <= score and bears
+    return said.score is not None and said.score <= score and said.weight_bearing == "full"
 
 
 def worse(score: Decimal, report: Report) -> bool:
     """More than slight pain, or not bearing fully; what is not stated is not worse."""
     said = report.said
-    return (said.score is not None and said.score > score) or limited(report) or said.gait == "antalgic"
+    return (said.score is not None and said.score > score) or limited(report)
 
 
 def settled(judge: Judge, found: tuple[Report, ...]) -> Settled:
@@ -135,8 +135,8 @@ def _asks_hip_01(chart: Reader, _judge: Judge, interval: Interval, now: datetime
 
 def _candidates(chart: Reader) -> Iterator[Sign]:
     """Fractures of the femoral neck, and reports of being unable to bear weight."""
-    for fracture in chart[FRACTURES]:
-        if fracture.bone == "femoral_neck_fracture" and not fracture.old:
+    for fracture in of_bones(chart, _NECK, HIP):
+        if not fracture.old:
             day = chart.calendar.day(fracture.at).isoformat()
             yield Sign(fracture.at, (fracture.evidence,), (("sign", told(fracture)), ("day", day)))
     for report in reports(chart[HIP_PAIN], chart.calendar):

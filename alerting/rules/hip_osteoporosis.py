@@ -14,7 +14,7 @@ from alerting.rule import Rule
 from alerting.rules import coded
 from alerting.rules.coded import CODED
 from alerting.rules.hip import HIP_PAIN, hip_sign, limited, settled
-from alerting.rules.reports import Report, reports
+from alerting.rules.reports import reports
 from alerting.rules.studies import HIP, MRI, Instants, Seen, earliest, studies
 from schemas.days import FOREVER
 from schemas.definitions import Definition, Name, Reader
@@ -29,13 +29,17 @@ _OTHER: Final = {"left": "right", "right": "left"}
 
 
 class TransientOsteoporosis(msgspec.Struct, frozen=True):
-    """Transient osteoporosis of one hip, confirmed in a pregnancy episode; followed until `limit`."""
+    """Transient osteoporosis of one hip, confirmed in a pregnancy episode; followed until `limit`.
+
+    `other`: when the other side was confirmed, whenever that was; FOREVER if it never was.
+    """
 
     episode: str
     side: str
     confirmed: datetime
     onset: datetime
     resolved: datetime
+    other: datetime
     limit: datetime
     evidence: tuple[Evidence, ...]
 
@@ -71,6 +75,19 @@ def _confirmations(chart: Reader) -> list[_Confirmed]:
     return sorted(made, key=lambda c: c.at)
 
 
+class _Resolution:
+    """When the hip was well again after an instant: two slight reports, or an MRI without marrow oedema."""
+
+    def __init__(self, chart: Reader, judge: Judge) -> None:
+        self.settled = settled(judge, reports(chart[HIP_PAIN], chart.calendar))
+        self.cleared = Instants(s.at for s in studies(chart[_IMAGING], HIP, MRI) if not s.shows("marrow_edema"))
+
+    def after(self, at: datetime) -> datetime:
+        """FOREVER if it is not known to be."""
+        report = self.settled.after(at)
+        return earliest(report.at if report else None, self.cleared.first_after(at)) or FOREVER
+
+
 class _Finder:
     """Finds each hip's course on one chart, with the figures of HIP-03."""
 
@@ -79,30 +96,35 @@ class _Finder:
         self.judge = judge
         self.reports = reports(chart[HIP_PAIN], chart.calendar)
         self.confirmations = _confirmations(chart)
-        self.cleared = Instants(s.at for s in studies(chart[_IMAGING], HIP, MRI) if not s.shows("marrow_edema"))
+        self.resolution = _Resolution(chart, judge)
 
     def of(self, p: Pregnancy, side: str) -> Iterator[TransientOsteoporosis]:
         """The courses of one hip: a confirmation after a resolution begins another."""
-        own = tuple(r for r in self.reports if r.said.side != _OTHER[side])
-        over = settled(self.judge, own)
+        other = min((c.at for c in self.confirmations if _OTHER[side] in c.sides), default=FOREVER)
         resolved: datetime | None = None
         for confirmed in self.confirmations:
             if side not in confirmed.sides or not p.holds(confirmed.at):
                 continue
             if resolved is not None and confirmed.at < resolved:
                 continue
-            onset, evidence = self.onset(confirmed, own, side)
-            report = over.after(confirmed.at)
-            resolved = earliest(report.at if report else None, self.cleared.first_after(confirmed.at)) or FOREVER
+            onset, evidence = self.onset(confirmed, side)
+            resolved = self.resolution.after(confirmed.at)
             longest = self.calendar.midnight(self.calendar.day(onset), self.judge.days("longest_days"))
             yield TransientOsteoporosis(
-                p.episode, side, confirmed.at, onset, resolved, max(p.ended, longest), (confirmed.evidence, *evidence)
+                episode=p.episode,
+                side=side,
+                confirmed=confirmed.at,
+                onset=onset,
+                resolved=resolved,
+                other=other,
+                limit=max(p.ended, longest),
+                evidence=(confirmed.evidence, *evidence),
             )
 
-    def onset(self, confirmed: _Confirmed, found: Iterable[Report], side: str) -> tuple[datetime, tuple[Evidence, ...]]:
+    def onset(self, confirmed: _Confirmed, side: str) -> tuple[datetime, tuple[Evidence, ...]]:
         """When it began: by the earliest report on that side in the days before, else the confirmation."""
         day = self.calendar.day(confirmed.at)
-        for report in found:
+        for report in self.reports:
             recent = report.at <= confirmed.at and (day - report.day).days <= self.judge.days("onset_days")
             if recent and report.on_side(side):
                 return report.said.onset_at or report.at, (report.evidence,)
@@ -130,19 +152,16 @@ def _hip_03(chart: Reader, judge: Judge) -> Intervals:
     courses = chart[TRANSIENT]
     if not courses:
         judge.out_of_scope("no transient osteoporosis of a hip confirmed with its side in a pregnancy episode")
-    made = (_watch(chart, judge, t, courses) for t in courses)
+    made = (_watch(chart, judge, t) for t in courses)
     return tuple(i for i in made if i is not None)
 
 
-def _watch(
-    chart: Reader, judge: Judge, t: TransientOsteoporosis, courses: tuple[TransientOsteoporosis, ...]
-) -> Interval | None:
+def _watch(chart: Reader, judge: Judge, t: TransientOsteoporosis) -> Interval | None:
     day = chart.calendar.day(t.onset)
     judge.looks_at(chart.calendar.day(t.confirmed))
-    other = min((o.confirmed for o in courses if o.episode == t.episode and o.side != t.side), default=FOREVER)
-    if not judge.condition("the other hip is not confirmed as well", other > t.confirmed):
+    if not judge.condition("the other hip is not confirmed as well", t.other > t.confirmed):
         return None
-    ended = min(chart.calendar.midnight(day, judge.days("watch_days")), other, t.resolved, t.limit)
+    ended = min(chart.calendar.midnight(day, judge.days("watch_days")), t.other, t.resolved, t.limit)
     if not judge.condition("confirmed within 12 months of its onset", t.confirmed < ended):
         return None
     details = (("side", t.side), ("other", _OTHER[t.side]), ("onset", day.isoformat()))
@@ -166,13 +185,13 @@ def _asks_hip_03(chart: Reader, judge: Judge, interval: Interval, now: datetime)
 
 
 def _unresolved(chart: Reader, judge: Judge, t: TransientOsteoporosis) -> Iterator[Sign]:
-    """Pain, limited weight-bearing or marrow oedema so long after onset."""
+    """Pain, limited weight-bearing or marrow oedema so long after onset, unless it names the other side alone."""
     onset = chart.calendar.day(t.onset)
 
     def late(at: datetime) -> bool:
         day = chart.calendar.day(at)
         judge.looks_at(day)
-        return judge.at_least("unresolved_days", (day - onset).days)
+        return at >= t.confirmed and judge.at_least("unresolved_days", (day - onset).days)
 
     def extra(at: datetime) -> tuple[tuple[str, str | int], ...]:
         return (("days", (chart.calendar.day(at) - onset).days), ("side", t.side))
@@ -195,12 +214,13 @@ def _hip_04(chart: Reader, judge: Judge) -> Intervals:
         judge.out_of_scope("no transient osteoporosis of a hip confirmed with its side in a pregnancy episode")
     others = [c.at for c in coded.of(chart[CODED], "osteonecrosis_hip", "hip_infection", "bone_tumour", "crps")]
     made: dict[tuple[str, datetime], Interval] = {}
+    resolution = _Resolution(chart, judge)
     for t in chart[TRANSIENT]:
         first = min(_unresolved(chart, judge, t), key=lambda s: s.at, default=None)
         if first is None:
             continue
         held = judge.condition("not resolved before", first.at < t.resolved)
-        ended = min((t.resolved, t.limit, *(at for at in others if at >= first.at)))
+        ended = min((resolution.after(first.at), t.limit, *(at for at in others if at >= first.at)))
         if held and first.at < ended:
             closed = chart[ANSWERS].closing("HIP-04", t.episode, first.at, frozenset({"plan"}))
             evidence = (*t.evidence, *first.evidence)

@@ -3,7 +3,7 @@
 Source: intervals.csv SEC-03.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +15,7 @@ from alerting.rules import coded, results
 from alerting.rules.coded import CODED
 from alerting.rules.fractures import in_episode
 from schemas.definitions import Reader, finding
-from schemas.facts import Lab
+from schemas.facts import Fact, Lab
 from schemas.intervals import Evidence, Interval, Intervals
 from schemas.views import ANSWERS, PREGNANCIES, labs
 
@@ -23,67 +23,61 @@ _SPN_02 = finding("SPN-02")
 _M_PROTEIN, _FLC, _SPEP = labs("M_protein"), labs("FLC_ratio"), labs("SPEP")
 
 
-class _Judged(msgspec.Struct, frozen=True):
-    """A result with what it says."""
+class _Series(msgspec.Struct, frozen=True):
+    """The results of one analyte in clinical time, and how they are judged at an instant."""
 
-    at: datetime
-    abnormal: bool
-    evidence: Evidence
-    words: str
+    what: str
+    found: tuple[tuple[Fact, Lab, results.Allowed], ...]
+    abnormal: Callable[[results.Allowed, datetime], bool]
+
+    def first_abnormal(self, began: datetime) -> tuple[datetime, Evidence, str] | None:
+        """The first instant from one on at which the latest result is abnormal, with that result."""
+        known = [r for r in self.found if r[1].collected_at <= began]
+        for fact, lab, values in (*known[-1:], *self.found[len(known) :]):
+            at = max(began, lab.collected_at)
+            if self.abnormal(values, at):
+                return at, results.evidence(fact, self.what), f"{self.what} {results.reading(lab)}"
+        return None
 
 
-def _judged(chart: Reader, judge: Judge) -> Iterator[tuple[_Judged, ...]]:
-    """The M proteins, then the light chain ratios, in clinical time."""
+def _series(chart: Reader, judge: Judge) -> tuple[_Series, _Series]:
+    """The M proteins and the light chain ratios."""
     kidney = [c.at for c in coded.of(chart[CODED], "chronic_kidney_disease")]
 
+    def protein(found: results.Allowed, at: datetime) -> bool:
+        judge.looks_at(chart.calendar.day(at))
+        return results.more_than(judge, "m_protein", found)
+
     def ratio(found: results.Allowed, at: datetime) -> bool:
+        judge.looks_at(chart.calendar.day(at))
         prefix = "kidney_" if judge.condition("chronic kidney disease coded", any(k <= at for k in kidney)) else ""
         low = results.below(judge, f"{prefix}ratio_low", found)
         return results.more_than(judge, f"{prefix}ratio_high", found) or low
 
-    for name, what in ((_M_PROTEIN, "M protein"), (_FLC, "free light chain ratio")):
-        made = []
-        for fact, lab, found in results.results(chart[name]):
-            judge.looks_at(chart.calendar.day(lab.collected_at))
-            is_protein = name is _M_PROTEIN
-            abnormal = results.more_than(judge, "m_protein", found) if is_protein else ratio(found, lab.collected_at)
-            words = f"{what} {results.reading(lab)}"
-            made.append(_Judged(lab.collected_at, abnormal, results.evidence(fact, what), words))
-        yield tuple(made)
-
-
-def _first_abnormal(found: tuple[_Judged, ...], began: datetime) -> tuple[datetime, _Judged] | None:
-    """The first instant from one on at which the latest result is abnormal."""
-    known = [j for j in found if j.at <= began]
-    if known and known[-1].abnormal:
-        return began, known[-1]
-    return next(((j.at, j) for j in found if j.at > began and j.abnormal), None)
+    return (
+        _Series("M protein", tuple(results.results(chart[_M_PROTEIN])), protein),
+        _Series("free light chain ratio", tuple(results.results(chart[_FLC])), ratio),
+    )
 
 
 def _sec_03(chart: Reader, judge: Judge) -> Intervals:
     made: list[Interval] = []
-    found = tuple(_judged(chart, judge))
     reviewed = list(coded.of(chart[CODED], "monoclonal_gammopathy", "myeloma"))
     for p in chart[PREGNANCIES].episodes:
         fractured = min((i.began for i in in_episode(chart[_SPN_02], p)), default=None)
         if fractured is None:
             continue
-        firsts = [first for one in found if (first := _first_abnormal(one, fractured)) is not None]
-        began, judged = min(firsts, key=lambda f: f[0], default=(p.ended, None))
-        if judged is None or began >= p.ended:
+        firsts = [first for one in _series(chart, judge) if (first := one.first_abnormal(fractured)) is not None]
+        if not firsts:
             continue
+        began, evidence, words = min(firsts, key=lambda f: f[0])
         ended = min((c.at for c in reviewed if began <= c.at < p.ended), default=p.ended)
         if began < ended:
-            made.append(_monoclonal(chart, Interval(began, ended, episode=p.episode), judged))
+            closed = chart[ANSWERS].closing("SEC-03", p.episode, began, frozenset({"plan"}))
+            made.append(Interval(began, ended, closed, (), p.episode, (evidence,), (("result", words),)))
     if not chart[_SPN_02]:
         judge.out_of_scope("no fracture (SPN-02) in a pregnancy episode")
     return tuple(made)
-
-
-def _monoclonal(chart: Reader, interval: Interval, judged: _Judged) -> Interval:
-    closed = chart[ANSWERS].closing("SEC-03", interval.episode or "", interval.began, frozenset({"plan"}))
-    details = (("result", judged.words),)
-    return msgspec.structs.replace(interval, closed=closed, evidence=(judged.evidence,), details=details)
 
 
 def _asks_sec_03(chart: Reader, _judge: Judge, _interval: Interval, now: datetime) -> Iterator[str]:

@@ -21,6 +21,7 @@ from schemas.facts import Diagnosis, Risk, Study
 from schemas.intervals import Evidence, Interval, Intervals, Sign
 from schemas.views import ANSWERS, PREGNANCIES, Pregnancy, winners
 
+_REGIONS: Final = frozenset({"spine", "pelvis", "other"})
 BONES: Final = frozenset({"vertebral_fracture", "sacral_fracture", "pelvic_fracture", "rib_fracture"})
 _RISKS = winners("risk_factor")
 
@@ -39,10 +40,19 @@ def told(fracture: Fracture) -> str:
     return fracture.bone.replace("_", " ").capitalize() + code
 
 
+def of_bones(chart: Reader, bones: frozenset[str], regions: frozenset[str]) -> tuple[Fracture, ...]:
+    """The fractures of some bones, coded or seen in studies of some regions."""
+    return tuple(
+        f
+        for f in chart[FRACTURES]
+        if f.bone in bones and (not isinstance(f.fact.payload, Study) or f.fact.payload.region in regions)
+    )
+
+
 def _signs(chart: Reader, judge: Judge, p: Pregnancy, injuries: Injuries) -> Iterator[Sign]:
     most = judge.days("injury_days")
-    for fracture in chart[FRACTURES]:
-        if fracture.bone not in BONES or not p.holds(fracture.at):
+    for fracture in of_bones(chart, BONES, _REGIONS):
+        if not p.holds(fracture.at):
             continue
         day = chart.calendar.day(fracture.at)
         judge.looks_at(day)
@@ -58,7 +68,7 @@ def _spn_02(chart: Reader, judge: Judge) -> Intervals:
     episodes = chart[PREGNANCIES].episodes
     if not episodes:
         judge.out_of_scope("not in a pregnancy episode")
-    if not any(f.bone in BONES for f in chart[FRACTURES]):
+    if not of_bones(chart, BONES, _REGIONS):
         judge.condition("a fracture of the spine, pelvic ring or ribs", met=False)
         return ()
     injuries = Injuries(chart)
@@ -134,14 +144,19 @@ def _history(chart: Reader, p: Pregnancy, booked: datetime) -> tuple[datetime, s
     if earlier is not None:
         words = "a fragility fracture in an earlier pregnancy"
         return booked, words, next(iter(earlier.evidence), Evidence(words, begins=earlier.began))
-    told_of = []
-    for fact in chart[_RISKS]:
-        risk = fact.payload
-        if isinstance(risk, Risk) and risk.factor == "prior_plo" and risk.present:
+    return _told_history(chart, booked)
+
+
+def _told_history(chart: Reader, booked: datetime) -> tuple[datetime, str, Evidence] | None:
+    """The report in force at booking, if it says that it is there; else the first later one that does."""
+    said = [(f, risk) for f in chart[_RISKS] if isinstance(risk := f.payload, Risk) and risk.factor == "prior_plo"]
+    before = [s for s in said if s[1].observed_at <= booked]
+    for fact, risk in (*before[-1:], *said[len(before) :]):
+        if risk.present:
             words = "osteoporosis of pregnancy"
             evidence = Evidence(words, fact.record_id, fact.event_id, fact.source, begins=risk.observed_at)
-            told_of.append((max(booked, risk.observed_at), words, evidence))
-    return min(told_of, key=lambda t: t[0], default=None)
+            return max(booked, risk.observed_at), words, evidence
+    return None
 
 
 _SPN_02 = finding("SPN-02")

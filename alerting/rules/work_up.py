@@ -77,16 +77,19 @@ WORK_UP: Final[Name[WorkUp]] = Name("work_up")
 
 def _results(found: Iterable[Record], analytes: tuple[str, ...], calendar: Calendar) -> Iterator[Resulted]:
     for record in found:
+        stands = record.winner.payload if record.winner is not None else None
+        if not isinstance(stands, Lab) or stands.analyte not in analytes:
+            continue
         said_something = False
         for version in record.live:
             lab = version.payload
-            if not isinstance(lab, Lab) or lab.analyte not in analytes:
+            if not isinstance(lab, Lab):
                 continue
             said_something = (
                 said_something or lab.analyte in _PANELS or lab.reported is not None or lab.text is not None
             )
             if lab.status in _FINAL and said_something:
-                yield Resulted(version.recorded_at, calendar.day(lab.collected_at))
+                yield Resulted(version.recorded_at, calendar.day(stands.collected_at))
                 break
 
 

@@ -20,7 +20,7 @@ _ORDERS, _RISKS = records("lab_order"), winners("risk_factor")
 
 
 def _waiting_since(chart: Reader, judge: Judge, tests: Iterable[str], at: datetime) -> date | None:
-    """The day of the oldest fresh order, if each test has one that was active and known at an instant."""
+    """The day of the oldest of the tests' latest orders, if each has a fresh one, active and known at an instant."""
     fresh: list[datetime] = []
     orders = [order for record in chart[_ORDERS] if (order := _order(record, at)) is not None]
     today = chart.calendar.day(at)
@@ -32,7 +32,7 @@ def _waiting_since(chart: Reader, judge: Judge, tests: Iterable[str], at: dateti
         ]
         if not own:
             return None
-        fresh += own
+        fresh.append(max(own))
     return chart.calendar.day(min(fresh)) if fresh else None
 
 

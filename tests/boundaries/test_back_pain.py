@@ -109,6 +109,15 @@ def test_a_gate_that_opens_when_the_pain_is_over_begins_nothing(second: int, *, 
     assert bool(patient.finding("SPN-01")) == raised
 
 
+def test_a_gate_that_opens_after_an_mri_without_fracture_begins_nothing() -> None:
+    assert not woman().back(250, 5).back(258, 5).image(262).risk(265, "smoking").finding("SPN-01")
+
+
+def test_pain_is_over_by_reports_since_it_was_reported_though_the_gate_opened_between() -> None:
+    patient = woman().back(250, 5).back(258, 5).back(260, 2).risk(265, "smoking").back(274, 2)
+    assert patient.spans("SPN-01") == [(at(265), at(274))]
+
+
 def test_the_first_of_the_two_reports_may_precede_28_weeks() -> None:
     assert woman().risk(100, "smoking").back(150, 5).back(200, 5).began("SPN-01") == [at(200)]
     assert not woman().risk(100, "smoking").back(150, 5).back(190, 5).finding("SPN-01")

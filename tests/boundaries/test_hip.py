@@ -263,6 +263,17 @@ def test_hip_03_ends_with_two_slight_reports_14_days_apart(second: int, ended: f
     assert patient.spans("HIP-03") == [(at(250), ended)]
 
 
+def test_hip_03_begins_for_no_side_where_the_other_was_confirmed_before_the_pregnancy() -> None:
+    patient = woman().code(-200, "transient_osteoporosis_hip", side="right").image(250, "MRI hip", LEFT)
+    assert not patient.finding("HIP-03")
+
+
+def test_hip_03_pain_of_either_hip_keeps_it_open() -> None:
+    patient = woman().image(250, "MRI hip", LEFT).hip(260, 2, weight_bearing="full", side="left")
+    patient.hip(270, 6, side="right").hip(280, 2, weight_bearing="full", side="left")
+    assert patient.spans("HIP-03") == [(at(250), 615)]
+
+
 def test_hip_03_ends_with_an_mri_without_oedema_and_a_later_oedema_begins_anew() -> None:
     patient = woman().image(250, "MRI hip", LEFT).image(300, "MRI hip", seen("normal"))
     assert patient.spans("HIP-03") == [(at(250), at(300))]
@@ -323,6 +334,11 @@ def test_hip_04_counts_marrow_oedema(finding: StudyFinding, *, raised: bool) -> 
 def test_hip_04_is_not_raised_by_time_alone_nor_after_resolution() -> None:
     assert not woman().image(250, "MRI hip", LEFT).finding("HIP-04")
     assert not woman().image(250, "MRI hip", LEFT).image(400, "MRI hip", seen("normal")).hip(620, 6).finding("HIP-04")
+
+
+def test_hip_04_counts_no_fact_from_before_the_confirmation() -> None:
+    patient = woman().hip(590, 6, side="left", onset_at=on(200)).image(600, "MRI hip", LEFT)
+    assert patient.began("HIP-04") == [at(600)]
 
 
 def test_hip_04_lasts_to_the_later_of_the_episode_and_730_days_after_onset() -> None:

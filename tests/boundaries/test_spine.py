@@ -26,7 +26,8 @@ def test_spn_02_counts_fractures_from_the_lmp_to_365_days_after_delivery(number:
         ("XR other", seen("rib_fracture"), True),
         ("XR spine", seen("vertebral_fracture", age="acute"), True),
         ("XR spine", seen("vertebral_fracture", age="old"), False),
-        ("XR hip", seen("femoral_neck_fracture"), False),
+        ("XR hip", seen("pelvic_fracture"), False),
+        ("XR pelvis", seen("femoral_neck_fracture"), False),
         ("XR other", seen("other_fracture"), False),
         ("MRI spine", seen("marrow_edema"), False),
     ],
@@ -168,6 +169,10 @@ def test_spn_03_a_normal_height_between_asks_for_two_low_ones_again() -> None:
     for number, cm in ((200, 167), (205, 170), (210, 167), (215, 167)):
         patient.height(number, cm, device="B")
     assert patient.began("SPN-03") == [at(215)]
+
+
+def test_spn_03_takes_the_last_height_of_a_day() -> None:
+    assert not woman().height(-50, 170).height(200, 167).height(200.1, 170).finding("SPN-03")
 
 
 @pytest.mark.parametrize(("cm", "ended"), [(168.0, ENDED), (168.1, at(210))])
@@ -316,6 +321,10 @@ def test_spn_06_does_not_begin_where_nobody_booked_the_pregnancy() -> None:
 @pytest.mark.parametrize(("number", "began"), [(-100, at(30)), (30, at(30)), (100, at(100))])
 def test_spn_06_begins_when_the_history_was_told_but_not_before_booking(number: int, began: float) -> None:
     assert woman().risk(number, "prior_plo").began("SPN-06") == [began]
+
+
+def test_spn_06_reads_the_report_in_force_at_booking() -> None:
+    assert not woman().risk(-100, "prior_plo").risk(-50, "prior_plo", present=False).finding("SPN-06")
 
 
 def test_spn_06_is_not_raised_by_an_absent_factor_or_a_fracture_of_unknown_site() -> None:

@@ -82,6 +82,11 @@ def test_sec_01_waits_only_if_each_missing_test_is_ordered_and_from_the_oldest_o
     assert patient.ordered(212, "TSH").began("SEC-01") == [217]
 
 
+def test_sec_01_a_test_ordered_again_is_waited_for_from_the_later_order() -> None:
+    patient = fractured().labs(205, set(NINE) - {"PTH"}).ordered(208, "PTH").ordered(212, "PTH")
+    assert patient.began("SEC-01") == [219]
+
+
 @pytest.mark.parametrize("status", ["completed", "cancelled"])
 def test_sec_01_waits_for_active_orders_only(status: str) -> None:
     patient = fractured().labs(205, set(NINE) - {"PTH"}).ordered(210, "PTH", status)
@@ -161,6 +166,11 @@ def test_sec_03_begins_with_a_light_chain_ratio_outside_its_range(
 def test_sec_03_has_a_range_of_its_own_with_kidney_disease(value: float, *, raised: bool) -> None:
     patient = fractured().code(100, "chronic_kidney_disease").lab(210, "FLC_ratio", value)
     assert bool(patient.finding("SEC-03")) == raised
+
+
+def test_sec_03_judges_an_earlier_ratio_by_the_kidney_disease_known_at_the_fracture() -> None:
+    assert not fractured().lab(150, "FLC_ratio", 2).code(180, "chronic_kidney_disease").finding("SEC-03")
+    assert fractured().lab(150, "FLC_ratio", 2).code(201, "chronic_kidney_disease").finding("SEC-03")
 
 
 @pytest.mark.parametrize(("collected", "began"), [(150, at(200)), (200, at(200)), (210, at(210))])
