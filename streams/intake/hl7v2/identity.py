@@ -10,7 +10,8 @@ from streams.intake.hl7v2.untranslatable import UntranslatableError
 from streams.intake.site import Site
 
 _MEDICAL_RECORD: Final = "MR"
-_MOST_IDENTIFIERS: Final = 200
+_MOST_IDENTIFIERS: Final = 100
+_LONGEST_LIST: Final = 20_000  # characters
 _OLD_FIELDS: Final = {"PID": (2, 4), "MRG": (4,)}
 _LIST_FIELD: Final = {"PID": 3, "MRG": 1}
 
@@ -29,10 +30,6 @@ def patient_ids(segment: Segment, site: Site) -> list[str]:
     Errors: UntranslatableError where the segment has no identifier.
     """
     given = _identifiers(segment)
-    if len(given) > _MOST_IDENTIFIERS:
-        raise UntranslatableError(
-            f"{len(given)} identifiers; accepted: up to {_MOST_IDENTIFIERS}", segment.where(_LIST_FIELD[segment.name])
-        )
     if not given:
         field = _LIST_FIELD[segment.name]
         raise UntranslatableError("no patient identifier; accepted: NUMBER^^^AUTHORITY^MR", segment.where(field))
@@ -57,9 +54,15 @@ def _authority(identifier: Element, site: Site) -> str:
 
 
 def _identifiers(segment: Segment) -> list[Element]:
-    listed = [element for element in segment.each(_LIST_FIELD[segment.name]) if element.part(1)]
-    older = [element for field in _OLD_FIELDS[segment.name] for element in segment.each(field) if element.part(1)]
-    return listed or older
+    listed = _each(segment, _LIST_FIELD[segment.name])
+    return listed or [element for field in _OLD_FIELDS[segment.name] for element in _each(segment, field)]
+
+
+def _each(segment: Segment, field: int) -> list[Element]:
+    text = segment.raw(field)
+    if len(text) > _LONGEST_LIST or text.count(segment.notation.repetition) >= _MOST_IDENTIFIERS:
+        raise UntranslatableError(f"too many identifiers; accepted: up to {_MOST_IDENTIFIERS}", segment.where(field))
+    return [element for element in segment.each(field) if element.part(1)]
 
 
 def _rank(identifier: Element, site: Site) -> tuple[bool, bool, bool]:

@@ -5,8 +5,9 @@ Source: HL7 v2.5.1 chapter 2.5 (delimiters), 2.7 (escapes).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import hl7
@@ -21,6 +22,7 @@ _NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _SEGMENT_END: Final = re.compile(r"\r\n?|\n(?=[A-Z][A-Z0-9]{2}[^A-Za-z0-9\s])")
 _SHORTEST_HEADER: Final = 8
+_LONGEST_MARKS: Final = 16
 _NULL: Final = '""'  # "delete the value": nothing is said
 _LAYOUT: Final = {"H": "", "N": "", ".br": "\n", ".sp": "\n", ".ce": "\n", ".in": " ", ".ti": " "}
 _SIMPLE: Final = re.compile(r"[HNFSTRE]|\.(br|fi|nf|ce|in|ti|sk)|\.(sp|in|ti|sk)[+]?\d{1,2}")
@@ -39,6 +41,8 @@ class Notation:
     codec: str
     container: hl7.Message
     sequence: re.Pattern[str]
+    known: Mapping[str, str]
+    """The sequences of the separators, which python-hl7 resolved once."""
 
     def plain(self, text: str) -> str:
         """The text without escapes; an unknown or broken sequence stays as it was sent."""
@@ -53,6 +57,8 @@ class Notation:
 
     def _resolved(self, found: re.Match[str]) -> str:
         # python-hl7 logs, drops or multiplies without bound what it does not know, so it sees only what it knows.
+        if found[1] in self.known:
+            return self.known[found[1]]
         if _SIMPLE.fullmatch(found[1]):
             return str(self.container.unescape(found[0], _LAYOUT))
         if given := _HEX.fullmatch(found[1]):
@@ -181,14 +187,21 @@ def _ended_by_cr(text: str) -> bool:
 
 
 def _notation(header: str, codec: str) -> Notation:
+    end = header.find(header[3], 4)
+    return _notation_of(header[: end + 1 if 0 < end < _LONGEST_MARKS else _LONGEST_MARKS], codec)
+
+
+@lru_cache(maxsize=64)
+def _notation_of(header: str, codec: str) -> Notation:
     plan = create_parse_plan(header)
     field, repetition, component, subcomponent = plan.separators[1:5]
     given = (field, component, repetition, plan.esc, subcomponent)
     if len(set(given)) < len(given) or any(mark.isalnum() or mark.isspace() for mark in given):
         raise UntranslatableError("unusable separators; accepted: e.g. |^~\\&", "MSH[1]-2")
-    mark = re.escape(plan.esc)
+    mark, container = re.escape(plan.esc), plan.container([])
     sequence = re.compile(f"{mark}([^{mark}]{{1,2000}}){mark}")
-    return Notation(*given, codec=codec, container=plan.container([]), sequence=sequence)
+    known = {name: str(container.unescape(f"{plan.esc}{name}{plan.esc}", _LAYOUT)) for name in "FSTRE"}
+    return Notation(*given, codec=codec, container=container, sequence=sequence, known=known)
 
 
 def _segments(lines: list[str], notation: Notation) -> tuple[tuple[Segment, ...], tuple[int, ...], bool]:

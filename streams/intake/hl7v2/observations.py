@@ -21,6 +21,7 @@ from streams.intake.hl7v2.specimen import Sample, collected_at, is_fasting_statu
 from streams.intake.hl7v2.untranslatable import UntranslatableError
 
 _FINALISES: Final = "U"
+_MOST_ANSWERS: Final = 5_000
 _NO_RESULT: Final = frozenset({"I", "N", "O"})
 READ: Final = frozenset({"MSH", "EVN", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "SPM"})
 """The segments of a result message that are read; any other is counted."""
@@ -73,6 +74,8 @@ def _observation(reading: Reading, order: Order, observed: Observed, told: Told)
     if is_fasting_status(obx):
         reading.ignored["fasting_status"] += 1
         return
+    if obx.raw(5).count(obx.notation.repetition) >= _MOST_ANSWERS:
+        raise UntranslatableError(f"too many repetitions; accepted: up to {_MOST_ANSWERS}", obx.where(5))
     code, meaning = coded(obx, 3, reading.tables, reading.tables.observation)
     seen = Seen(order, observed, told.patient, code, meaning, status(obx, said), said == _FINALISES, told.specimen)
     _place(reading, seen, told)
