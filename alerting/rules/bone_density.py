@@ -24,13 +24,27 @@ _CONDITIONS = records("condition")
 _READS: Final = (_DENSITIES, _FACTORS, _PATIENT, EPISODES)
 
 
-def _episodes(chart: Reader, judge: Judge) -> Iterator[tuple[str, datetime]]:
-    """(identity, end) of the pregnancy and heparin episodes."""
+class _Episode(msgspec.Struct, frozen=True):
+    """A pregnancy episode, or a heparin episode as far as no pregnancy episode begins in it."""
+
+    identity: str
+    began: datetime
+    ended: datetime
+
+    def holds(self, at: datetime) -> bool:
+        return self.began <= at < self.ended
+
+
+def _episodes(chart: Reader, judge: Judge) -> Iterator[_Episode]:
+    """The pregnancy and heparin episodes; two of them may have one identity where a course goes on."""
     found = chart[EPISODES]
     if not (found.pregnancies or found.heparin):
         judge.out_of_scope("neither in a pregnancy nor in a heparin episode")
-    yield from ((p.episode, p.ended) for p in found.pregnancies)
-    yield from ((h.episode, h.ended) for h in found.heparin)
+    for p in found.pregnancies:
+        yield _Episode(p.episode, p.began, p.ended)
+    for h in found.heparin:
+        following = min((p.began for p in found.pregnancies if p.began > h.began), default=h.ended)
+        yield _Episode(h.episode, h.began, min(h.ended, following))
 
 
 def _applies(chart: Reader, judge: Judge, at: datetime) -> bool:
@@ -45,17 +59,15 @@ def _applies(chart: Reader, judge: Judge, at: datetime) -> bool:
 
 
 def _bmd_01(chart: Reader, judge: Judge) -> Intervals:
-    found = list(_episodes(chart, judge))
-    by_episode: dict[str, list[tuple[Fact, Density]]] = {episode: [] for episode, _ in found}
-    for fact, dxa in scans(chart[_DENSITIES]):
-        if dxa.z_score is not None and (episode := chart[EPISODES].at(dxa.performed_at)) in by_episode:
-            by_episode[episode].append((fact, dxa))
-    return tuple(i for episode, ended in found for i in _low(chart, judge, episode, ended, by_episode[episode]))
+    found = [(fact, dxa) for fact, dxa in scans(chart[_DENSITIES]) if dxa.z_score is not None]
+    return tuple(
+        interval
+        for episode in _episodes(chart, judge)
+        for interval in _low(chart, judge, episode, [one for one in found if episode.holds(one[1].performed_at)])
+    )
 
 
-def _low(
-    chart: Reader, judge: Judge, episode: str, ended: datetime, found: Sequence[tuple[Fact, Density]]
-) -> Iterator[Interval]:
+def _low(chart: Reader, judge: Judge, episode: _Episode, found: Sequence[tuple[Fact, Density]]) -> Iterator[Interval]:
     """From the first low site until every site that was low is higher at its latest; then anew."""
     low: dict[str, tuple[Fact, Density]] = {}
     opened: Interval | None = None
@@ -64,21 +76,16 @@ def _low(
             low.pop(dxa.site, None)
             if judge.at_most("z_score", dxa.z_score):
                 low[dxa.site] = (fact, dxa)
+        shown = tuple(z_evidence(*one) for one in low.values())
         if opened is not None and not low:
             yield _closed(chart, msgspec.structs.replace(opened, ended=at))
             opened = None
         elif opened is not None:
-            known = {e.record_id for e in opened.evidence}
-            more = tuple(z_evidence(*one) for one in low.values() if one[0].record_id not in known)
+            more = tuple(e for e in shown if e not in opened.evidence)
             opened = msgspec.structs.replace(opened, evidence=opened.evidence + more)
         elif low and _applies(chart, judge, at):
-            opened = Interval(
-                at,
-                ended,
-                episode=episode,
-                evidence=tuple(z_evidence(*one) for one in low.values()),
-                details=_lowest(chart, [dxa for _, dxa in low.values()]),
-            )
+            details = _lowest(chart, [dxa for _, dxa in low.values()])
+            opened = Interval(at, episode.ended, episode=episode.identity, evidence=shown, details=details)
     if opened is not None:
         yield _closed(chart, opened)
 
@@ -109,10 +116,10 @@ def _bmd_02(chart: Reader, judge: Judge) -> Intervals:
     signs = [s for s in (*_t_alone(chart), *_stated(chart)) if s.at not in named and _applies(chart, judge, s.at)]
     judge.condition("a T-score without a Z-score, or osteoporosis stated from one", bool(signs))
     made: list[Interval] = []
-    for episode, ended in _episodes(chart, judge):
-        own = (s for s in signs if chart[EPISODES].at(s.at) == episode)
-        found = runs(own, lambda run: next((at for at in named if at > run[-1].at), None), ended)
-        made += [msgspec.structs.replace(i, episode=episode) for i in found]
+    for episode in _episodes(chart, judge):
+        own = (s for s in signs if episode.holds(s.at))
+        found = runs(own, lambda run: next((at for at in named if at > run[-1].at), None), episode.ended)
+        made += [msgspec.structs.replace(i, episode=episode.identity) for i in found]
     return tuple(made)
 
 

@@ -13,9 +13,10 @@ from alerting.judge import Judge
 from alerting.rule import Rule
 from alerting.rules.bone_drugs import READS, Use, given, ordered, spans, supplied
 from alerting.rules.childbearing import asks_saf_02, saf_02, saf_02_reads
+from alerting.rules.order_runs import drug_of
 from schemas.days import FOREVER
 from schemas.definitions import Reader
-from schemas.facts import Diagnosis
+from schemas.facts import Diagnosis, Dose
 from schemas.intervals import Interval, Intervals, united
 from schemas.views import ANSWERS, PREGNANCIES, Pregnancy, winners
 
@@ -24,11 +25,19 @@ _DENOSUMAB: Final = "denosumab"
 
 
 def _in_force(chart: Reader) -> tuple[Use, ...]:
-    """Orders, supplies, and doses; a dose while no order of the drug is active has nothing that ends it."""
+    """Orders, supplies, and the doses that no order governs: nothing ends those."""
     found = spans(chart)
     by_order = ordered(found)
-    alone = (d for d in given(chart) if not any(o.drug == d.drug and _active(o, d.begins) for o in by_order))
-    return (*by_order, *supplied(chart, found), *alone)
+    numbers = {(s.order, drug_of(s)) for s in found}
+    return (*by_order, *supplied(chart, found), *(d for d in given(chart) if not _governed(d, by_order, numbers)))
+
+
+def _governed(dose: Use, by_order: Iterable[Use], numbers: set[tuple[str, str]]) -> bool:
+    """The dose has an order: under its number, or active when it was given."""
+    said = dose.fact.payload
+    if isinstance(said, Dose) and said.placer_order is not None and (said.placer_order, dose.drug) in numbers:
+        return True
+    return any(o.drug == dose.drug and _active(o, dose.begins) for o in by_order)
 
 
 def _active(use: Use, at: datetime) -> bool:

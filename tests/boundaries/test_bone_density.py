@@ -54,6 +54,12 @@ def test_a_heparin_episode_counts() -> None:
     assert held(dxa(p, 50, z="-2.5"), "BMD-01") == [(50 + HOUR_8, 100 + 184)]
 
 
+def test_a_heparin_episode_ends_where_a_pregnancy_episode_begins() -> None:
+    p = order(pregnant(), "heparin", "heparin_ufh", -100, dose=5000, unit="[IU]", doses_per_day=2)
+    dxa(p, -50, z="-2.5")
+    assert held(p, "BMD-01") == [(-50 + HOUR_8, 0)]
+
+
 @pytest.mark.parametrize(("turns_fifty", "found"), [(AFTER - 1, False), (AFTER, False), (AFTER + 1, True)])
 def test_from_fifty_completed_years_on_it_does_not_apply(turns_fifty: int, found: bool) -> None:  # noqa: FBT001
     birthday = on(turns_fifty).date()

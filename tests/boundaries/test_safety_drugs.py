@@ -92,6 +92,13 @@ def test_a_dose_under_an_active_order_ends_with_the_order() -> None:
     assert held(p, "SAF-01") == [(100 + HOUR_8, 110 + HOUR_8)]
 
 
+def test_a_dose_under_the_number_of_an_order_on_hold_is_governed_by_that_order() -> None:
+    p = order(pregnant(), *ALENDRONATE, 100, record="rx", placer_order="A1")
+    order(p, *ALENDRONATE, 100, record="rx", placer_order="A1", status="on_hold", effective=110, recorded=110)
+    assert held(dose(p, *ALENDRONATE, 115, placer_order="A1"), "SAF-01") == [(100 + HOUR_8, 110 + HOUR_8)]
+    assert held(dose(p, *ALENDRONATE, 116), "SAF-01")[1] == (116 + HOUR_8, LONGEST)
+
+
 @pytest.mark.parametrize("status", ["not_done", "on_hold"])
 def test_a_dose_not_given_exposes_to_nothing(status: str) -> None:
     assert held(dose(pregnant(), *ALENDRONATE, 100, status=status), "SAF-01") == []
