@@ -43,10 +43,17 @@ def _of_record(
             yield from _interval(chart, judge, opened, said.fact.recorded_at, runs)
             opened = None
         elif why is not None and opened is None:
-            at = clinical_time(said.fact.payload) or said.fact.recorded_at
-            opened = (at if i == 0 else max(at, said.fact.recorded_at), said.fact, why)
+            opened = (_from(said.fact, first=i == 0), said.fact, why)
     if opened is not None:
         yield from _interval(chart, judge, opened, FOREVER, runs)
+
+
+def _from(fact: Fact, *, first: bool) -> datetime:
+    """When the version takes effect: a later version of an order that does not say so, when it is recorded."""
+    drug = fact.payload
+    if isinstance(drug, Order) and drug.effective_from is None and not first:
+        return fact.recorded_at
+    return clinical_time(drug) or fact.recorded_at
 
 
 def _exposes(fact: Fact) -> bool:

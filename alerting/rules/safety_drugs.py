@@ -53,13 +53,11 @@ def _over(use: Use, began: datetime, ended: datetime) -> tuple[datetime, datetim
 
 
 def _denosumab_before(chart: Reader, judge: Judge, found: Iterable[Use], p: Pregnancy) -> Iterator[Use]:
-    """Denosumab of the days before the LMP: doses and supplies; an order only where nothing else is known."""
-    found = tuple(u for u in found if u.drug == _DENOSUMAB)
-    doses = (*(u for u in given(chart) if u.drug == _DENOSUMAB), *(u for u in found if u.kind == "supply"))
-    dosed = doses or found
-    for use in dosed:
+    """Denosumab given or handed out in the days before the LMP; an order alone is no dose."""
+    handed_out = (u for u in found if u.kind == "supply")
+    for use in (*given(chart), *handed_out):
         days = (p.start - chart.calendar.day(use.begins)).days
-        if days > 0 and judge.at_most("denosumab_days", days):
+        if use.drug == _DENOSUMAB and days > 0 and judge.at_most("denosumab_days", days):
             yield msgspec.structs.replace(use, ends=None)
 
 

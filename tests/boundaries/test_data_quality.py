@@ -191,6 +191,12 @@ def test_a_version_that_becomes_unclear_is_found_from_its_recording() -> None:
     assert held(p, "DQ-03") == [(15 + HOUR_8, 105)]
 
 
+def test_a_version_that_becomes_unclear_from_a_day_on_is_found_from_that_day() -> None:
+    p = order(Patient(), *UFH, 10, record="rx", dose=5000, unit="[IU]", doses_per_day=2)
+    order(p, *UFH, 10, record="rx", effective=14, recorded=15, dose=5000, doses_per_day=2)
+    assert held(p, "DQ-03") == [(14 + HOUR_8, 104)]
+
+
 def test_flushes_drafts_and_doses_not_given_are_not_judged() -> None:
     p = dose(Patient(), *UFH, 10, dose=5, excluded=True)
     order(dose(p, *UFH, 10, dose=5000, status="not_done"), *UFH, 10, dose=5000, status="draft")

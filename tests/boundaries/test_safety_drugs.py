@@ -67,10 +67,8 @@ def test_denosumab_of_half_a_year_before_the_lmp_counts_from_midnight_of_the_lmp
     assert held(supply(pregnant(), *DENOSUMAB, given, None), "SAF-01") == expected
 
 
-def test_a_denosumab_order_alone_is_a_dose_only_where_nothing_else_is_known() -> None:
-    alone = order(pregnant(), *DENOSUMAB, -100, ends=-99)
-    assert held(alone, "SAF-01") == [(0, LONGEST)]
-    assert held(dose(alone, *DENOSUMAB, -250), "SAF-01") == []
+def test_a_denosumab_order_that_ended_before_the_lmp_is_no_dose() -> None:
+    assert held(order(pregnant(), *DENOSUMAB, -100, ends=-99), "SAF-01") == []
 
 
 def test_denosumab_on_the_day_of_the_lmp_counts_from_its_dose() -> None:
