@@ -219,6 +219,13 @@ def test_an_unmapped_code_is_still_an_event_and_counted() -> None:
     assert refusal(report(obx("9.4", code="^Calcium")))[2] == "OBX[1]-3"
 
 
+def test_the_value_of_an_unmapped_code_is_kept_as_text_where_it_is_not_of_its_type() -> None:
+    assert said(only(LabResult, report(obx("60~120", code="8867-4^Heart rate^LN"))), "value", "value_text") == (
+        None,
+        "60; 120",
+    )
+
+
 def test_a_record_is_named_by_filler_number_code_and_sub_id() -> None:
     def record(request: str, sub_id: str = "", common: str = "") -> str:
         segments = [PID, *([common] if common else []), request, obx("9.4", _4=sub_id)]

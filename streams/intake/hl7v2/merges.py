@@ -16,7 +16,6 @@ from streams.intake.hl7v2.untranslatable import UntranslatableError
 MERGES: Final = frozenset({"A18", "A34", "A36", "A39", "A40", "A47"})
 LINK: Final = "A24"
 UNLINK: Final = "A37"
-OF_ACCOUNTS_AND_VISITS: Final = frozenset({"A35", "A41", "A42", "A44", "A45", "A49", "A50", "A51"})
 MOVES_A_NUMBER: Final = "A43"
 READ: Final = frozenset({"MSH", "EVN", "PID", "PD1", "PV1", "MRG"})
 _TWO: Final = 2

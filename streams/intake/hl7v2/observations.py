@@ -15,7 +15,7 @@ from streams.intake.hl7v2.groups import Observed, Order, orders
 from streams.intake.hl7v2.imaging import report
 from streams.intake.hl7v2.kinds import bone_density, lactation, measurement, pregnancy, symptom
 from streams.intake.hl7v2.reading import Reading
-from streams.intake.hl7v2.results import NOT_READ, Result, reference_range, result
+from streams.intake.hl7v2.results import NOT_READ, Result, as_sent, reference_range, result
 from streams.intake.hl7v2.seen import RETRACTED, Seen, status
 from streams.intake.hl7v2.specimen import Sample, collected_at, is_fasting_status, quality, sampled
 from streams.intake.hl7v2.untranslatable import UntranslatableError
@@ -128,7 +128,7 @@ def _value(seen: Seen, before: LabResult | None) -> Result:
     if seen.status in RETRACTED:
         return Result()
     if not seen.finalises or obx.value(5):
-        return result(obx)
+        return result(obx) if seen.meaning else as_sent(obx)
     if before is None or before.patient_id != seen.patient:
         raise UntranslatableError(
             "U finalises a value sent before, and none is known; accepted: the value with F", obx.where(11)

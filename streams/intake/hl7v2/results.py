@@ -19,6 +19,7 @@ Comparator = Literal["<", "<=", ">", ">="]
 _DIGITS: Final = r"[+-]?(?:\d{1,18}(?:\.\d{0,25})?|\.\d{1,25})"
 _COMPARED: Final = re.compile(rf"(?P<comparator><=|>=|<|>|≤|≥|)\s*(?P<number>{_DIGITS})", re.ASCII)
 _RANGE: Final = re.compile(rf"({_DIGITS})\s*(?:-|\u2013|to)\s*({_DIGITS})", re.ASCII)
+_LONGEST_TEXT: Final = 65_536
 _WRITTEN: Final = {"≤": "<=", "≥": ">="}
 _LOWER_LIMITS: Final = frozenset({">", ">="})
 CODED: Final = frozenset({"CE", "CWE", "CNE", "CF", "IS", "ID"})
@@ -54,6 +55,15 @@ def result(obx: Segment) -> Result:
             return _text("; ".join(filter(None, map(wording, said))), obx)
         case _:
             return _comparable("\n".join(element.whole() for element in said), obx)
+
+
+def as_sent(obx: Segment) -> Result:
+    """The value of a code that nobody reads: where it is not of its type, its text."""
+    try:
+        return result(obx)
+    except UntranslatableError:
+        text = "; ".join(filter(None, (element.whole() for element in obx.each(5))))
+        return _text(text[:_LONGEST_TEXT], obx)
 
 
 def _only(said: list[Element], obx: Segment) -> Element:

@@ -67,7 +67,7 @@ def _local(found: re.Match[str], *, day_only: bool) -> datetime:
     except ValueError:
         raise UnreadableTimeError(f"no such day or time; {EXPECTED}") from None
     if not _FIRST_YEAR <= read.year <= _LAST_YEAR:
-        raise UnreadableTimeError(f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}")
+        raise UnreadableTimeError(f"no such year; accepted: {_FIRST_YEAR} to {_LAST_YEAR}")
     fraction = "" if day_only else found["fraction"]
     return read.replace(microsecond=int(fraction.ljust(6, "0"))) if fraction else read
 
