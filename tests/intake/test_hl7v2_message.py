@@ -243,6 +243,10 @@ def test_what_stands_before_a_header_is_not_lost_but_refused() -> None:
     assert translate(whole).events
 
 
+def test_two_messages_at_once_are_refused_as_the_second_would_go_under_the_name_of_the_first() -> None:
+    assert refusal(report(obx("9.4")) + report(obx("9.5"), control="C2"))[2] == "MSH[2]"
+
+
 def test_a_message_is_read_once_and_its_fields_when_asked_for() -> None:
     read = parse(report(obx("9.4"), specimen="SPM|1|||SER&x^Serum~PLAS^Plasma"))
     assert [segment.name for segment in read.segments] == ["MSH", "PID", "OBR", "OBX", "SPM"]

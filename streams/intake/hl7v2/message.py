@@ -160,6 +160,8 @@ def parse(raw: bytes) -> Message:
     lines = _lines(text)
     notation = _notation(lines[0], codec)
     segments, unreadable, continued = _segments(lines, notation)
+    if any(segment.name == "MSH" for segment in segments[1:]):
+        raise UntranslatableError("more than one header; accepted: one message at a time", "MSH[2]")
     oddities = {"charset_fallback": fell_back, "doubled_escape": doubled, "continuation_line": continued}
     return Message(segments, unreadable, tuple(word for word, seen in oddities.items() if seen))
 

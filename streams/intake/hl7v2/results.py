@@ -23,8 +23,6 @@ _LONGEST_TEXT: Final = 65_536
 _WRITTEN: Final = {"≤": "<=", "≥": ">="}
 _LOWER_LIMITS: Final = frozenset({">", ">="})
 CODED: Final = frozenset({"CE", "CWE", "CNE", "CF", "IS", "ID"})
-DAYS: Final = frozenset({"DT", "TS", "DTM"})
-_LINES: Final = frozenset({"ST", "TX", "FT"})
 NOT_READ: Final = frozenset({"ED", "RP"})
 """Value types that hold a document or point to one: no result can be read from them."""
 
