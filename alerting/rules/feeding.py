@@ -79,6 +79,11 @@ def _report(span: FeedingSpan, calendar: Calendar) -> Evidence:
     return Evidence("feeding report", fact.record_id, fact.event_id, fact.source, span.feeding, begins=begins)
 
 
+def reported_weaning(known: Pregnancies, p: Pregnancy, by: date) -> date | None:
+    """The weaning reported after a delivery, or after the day that stands for one, that holds on a day."""
+    return known.weaned_by(p.puerperium, by) if p.puerperium else None
+
+
 def last_report(known: Pregnancies, by: date, calendar: Calendar) -> date | None:
     """The day of the last report of feeding up to a day: the later of `since` and `observed_at`; unknown is none."""
     days = (_reported_on(span, calendar) for span in known.feedings if span.feeding != "unknown")

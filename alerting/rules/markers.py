@@ -11,6 +11,7 @@ from typing import Final
 
 from alerting.judge import Judge
 from alerting.rule import Rule
+from alerting.rules.feeding import reported_weaning
 from alerting.rules.fractures import FRACTURES
 from alerting.rules.marker_series import MARKERS, WORDS, Sample, Series, unknowns
 from alerting.rules.results import at_most, exceeds, more_than, reading, within
@@ -138,11 +139,12 @@ def _fallen(judge: Judge, sample: Sample, baseline: Sample) -> bool:
 
 def _mrk_02(chart: Reader, judge: Judge) -> Intervals:
     series = [s for s in chart[MARKERS] if s.analyte in _AFTER_WEANING]
-    if not any(p.weaned for p in chart[PREGNANCIES].episodes):
+    known = chart[PREGNANCIES]
+    if not any(reported_weaning(known, p, chart.calendar.day(p.ended)) for p in known.episodes):
         judge.out_of_scope("no weaning reported")
     if not series:
         judge.out_of_scope("no CTX or NTX measured")
-    found = (i for p in chart[PREGNANCIES].episodes for one in series for i in _high(chart, judge, p, one))
+    found = (i for p in known.episodes for one in series for i in _high(chart, judge, p, one))
     return tuple(sorted(found, key=lambda i: i.began))
 
 
@@ -167,7 +169,7 @@ def _still_high(
     chart: Reader, judge: Judge, p: Pregnancy, series: Series, sample: Sample
 ) -> tuple[bool, Sample | None]:
     """High, or risen since weaning, in the window after a reported weaning; with the baseline of the rise."""
-    weaned = chart[PREGNANCIES].weaned_by(p.delivery, sample.day) if p.delivery else None
+    weaned = reported_weaning(chart[PREGNANCIES], p, sample.day)
     since = (sample.day - weaned).days if weaned else None
     if weaned is None or not (judge.at_least("weaned_from", since) and judge.at_most("weaned_to", since)):
         return False, None

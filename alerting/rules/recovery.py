@@ -4,11 +4,12 @@ Source: intervals.csv LAC-04: spontaneous recovery is expected during the 12 mon
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from alerting.judge import Judge
 from alerting.rule import Rule
 from alerting.rules.density import gain, low_z, scans, site_words, z_evidence
+from alerting.rules.feeding import reported_weaning
 from alerting.rules.fractures import FRACTURES, HIP_02, SPN_02, of_episode
 from schemas.definitions import Reader
 from schemas.facts import Density, Fact
@@ -19,25 +20,30 @@ _DENSITY = winners("bone_density")
 _Scan = tuple[Fact, Density]
 _Found = tuple[str, tuple[Evidence, ...]]
 """Why recovery is not documented, and what shows it."""
+_Began = tuple[datetime, date, _Found]
+"""When, how long after which weaning, and why."""
 
 
 def _lac_04(chart: Reader, judge: Judge) -> Intervals:
     known = chart[PREGNANCIES].episodes
     if not known:
         judge.out_of_scope("not in a pregnancy episode")
-    if known and not any(p.weaned for p in known):
+    weanings = [(p, _weaned(chart, p)) for p in known]
+    if known and not any(weaned for _, weaned in weanings):
         judge.out_of_scope("no weaning reported")
-    return tuple(i for p in known if p.weaned is not None for i in _undocumented(chart, judge, p))
+    return tuple(i for p, weaned in weanings if weaned for i in _undocumented(chart, judge, p, weaned))
 
 
-def _undocumented(chart: Reader, judge: Judge, p: Pregnancy) -> Iterator[Interval]:
+def _weaned(chart: Reader, p: Pregnancy) -> date | None:
+    return reported_weaning(chart[PREGNANCIES], p, chart.calendar.day(p.ended))
+
+
+def _undocumented(chart: Reader, judge: Judge, p: Pregnancy, weaned: date) -> Iterator[Interval]:
     """Judged a year after weaning, and at each DXA and fracture from then on."""
-    if p.weaned is None or p.delivery is None:
-        return
-    due = chart.calendar.midnight(p.weaned, judge.days("after_weaning"))
+    due = chart.calendar.midnight(weaned, judge.days("after_weaning"))
     all_scans = [f.payload.performed_at for f in chart[_DENSITY] if isinstance(f.payload, Density)]
     fractures = of_episode(chart, p)
-    began: tuple[datetime, _Found] | None = None
+    began: _Began | None = None
     for at in sorted({due, *(a for a in (*all_scans, *fractures) if due < a < p.ended)}):
         if at >= p.ended:
             break
@@ -45,7 +51,7 @@ def _undocumented(chart: Reader, judge: Judge, p: Pregnancy) -> Iterator[Interva
         unseen = _fracture_unseen([f for f in fractures if f <= at], [s for s in all_scans if s <= at])
         found = _state(chart, judge, p, at, unseen=unseen)
         if found is not None and began is None:
-            began = (at, found)
+            began = (at, weaned, found)
         elif found is None and began is not None and at in all_scans:
             yield _interval(judge, p, began, at)
             began = None
@@ -53,9 +59,9 @@ def _undocumented(chart: Reader, judge: Judge, p: Pregnancy) -> Iterator[Interva
         yield _interval(judge, p, began, p.ended)
 
 
-def _interval(judge: Judge, p: Pregnancy, began: tuple[datetime, _Found], ended: datetime) -> Interval:
-    at, (why, shown) = began
-    weaned = Evidence("weaning", value=p.weaned.isoformat() if p.weaned else None)
+def _interval(judge: Judge, p: Pregnancy, began: _Began, ended: datetime) -> Interval:
+    at, day, (why, shown) = began
+    weaned = Evidence("weaning", value=day.isoformat())
     details = (("days", judge.days("after_weaning")), ("weaned", weaned.value), ("why", why))
     return Interval(at, ended, episode=p.episode, evidence=(weaned, *shown), details=details)
 
@@ -68,7 +74,7 @@ def _state(chart: Reader, judge: Judge, p: Pregnancy, at: datetime, *, unseen: b
     """Why recovery is not documented at an instant; None: it is, or there is nothing to judge."""
     found = [one for one in scans(chart[_DENSITY]) if one[1].performed_at <= at]
     low = low_z(judge, found)
-    after = gain(one for one in found if p.delivery and chart.calendar.day(one[1].performed_at) >= p.delivery)
+    after = gain(one for one in found if p.puerperium and chart.calendar.day(one[1].performed_at) >= p.puerperium)
     little = judge.below("gain", after[1]) if after else False
     judge.condition("a fracture of the episode and no DXA after it", met=unseen)
     if low is not None:
@@ -99,9 +105,9 @@ def _shown(found: Sequence[_Scan], site: str) -> tuple[Evidence, ...]:
 
 def _asks(chart: Reader, _judge: Judge, interval: Interval, now: datetime) -> Iterator[str]:
     p = chart[PREGNANCIES].at(interval.began)
-    if p is None or p.delivery is None:
+    if p is None or p.puerperium is None:
         return
-    delivered = chart.calendar.midnight(p.delivery)
+    delivered = chart.calendar.midnight(p.puerperium)
     after = [one for one in scans(chart[_DENSITY]) if delivered <= one[1].performed_at <= now]
     if not after:
         yield "no DXA after delivery"

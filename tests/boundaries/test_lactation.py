@@ -194,6 +194,11 @@ def test_it_ends_with_the_episode() -> None:
     assert weaned().dxa(S + 30, z=-2.5).spans("LAC-04") == [(W + 365, W + 731)]
 
 
+def test_without_a_delivery_record_weaning_counts_after_day_308() -> None:
+    mother = Mother(delivered=None).fed("exclusive", 300).fed("none", W).dxa(S + 60, z=-2.5)
+    assert mother.starts("LAC-04") == [W + 365]
+
+
 def test_without_a_reported_weaning_it_is_silent() -> None:
     assert Mother().dxa(S + 30, z=-3).starts("LAC-04") == []
     assert nursing().dxa(S + 30, z=-3).starts("LAC-04") == []
