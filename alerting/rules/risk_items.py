@@ -9,13 +9,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from alerting.judge import Judge
-from alerting.rules.counting import counted, counts, held
+from alerting.rules.counting import counted, counts
 from alerting.rules.density import low_z, scans, z_evidence
 from alerting.rules.feeding import CONTINUOUS_LACTATION
-from alerting.rules.fractures import FRACTURES, cited
+from alerting.rules.fractures import FRACTURES, cited, in_episode
 from alerting.rules.risk_score import RISK_ITEMS, RiskItems
 from alerting.rules.vitamin_d import VITAMIN_D, Level
-from schemas.days import FOREVER
 from schemas.definitions import Definition, Name, Reader, define, finding
 from schemas.facts import Density, Fact, Measured, Risk
 from schemas.intervals import Evidence, Interval, Intervals
@@ -104,32 +103,25 @@ def _deficient(levels: tuple[Level, ...], judge: Judge) -> Iterator[_Said]:
 
 
 def _tier(chart: Reader) -> Intervals:
-    """HEP-02 once begun in the episode: to its end, or the finding's if that is later."""
-    ends = {p.episode: p.ended for p in chart[PREGNANCIES].episodes}
+    """HEP-02 once begun in a pregnancy episode, to its end."""
     return tuple(
-        Interval(i.began, max(i.ended, ends.get(i.episode or "", i.ended)), episode=i.episode, evidence=i.evidence)
-        for i in chart[_HEP_02]
+        Interval(i.began, p.ended, episode=p.episode, evidence=i.evidence)
+        for p in chart[PREGNANCIES].episodes
+        for i in in_episode(chart[_HEP_02], p)
     )
 
 
 def _long_lmwh(chart: Reader, judge: Judge) -> Iterator[Interval]:
-    """Low-molecular-weight heparin on as many days as HEP-06 counts, while it is recent."""
+    """Low-molecular-weight heparin on as many days as HEP-06 counts, to the end of the episode."""
     exposure, calendar = chart[_LMWH], chart.calendar
-    recent = judge.days("recent_days")
     pregnancies = {(p.episode, p.began) for p in chart[PREGNANCIES].episodes}
     for count in counts(chart[EPISODES], exposure, calendar):
         if (count.episode, count.began) not in pregnancies:
             continue
-        until: datetime | None = None
-        for day in counted(exposure, count, calendar):
-            if day.days < judge.days("exposed_days") or (until is not None and day.begins < until):
-                continue
-            until = held(exposure, day.day, recent, recent, calendar).ended
-            began, ended = max(day.begins, count.began), min(until, count.ended)
-            if began < ended:
-                yield Interval(began, ended, episode=count.episode, evidence=(Evidence("LMWH days", value=day.days),))
-            if until == FOREVER:
-                break
+        reached = (day for day in counted(exposure, count, calendar) if judge.at_least("exposed_days", day.days))
+        if (day := next(reached, None)) is not None and day.begins < count.ended:
+            shown = Evidence("low-molecular-weight heparin days", value=day.days, unit="d")
+            yield Interval(max(day.begins, count.began), count.ended, episode=count.episode, evidence=(shown,))
 
 
 def _asked(chart: Reader) -> Iterator[tuple[str, datetime]]:

@@ -85,10 +85,17 @@ def test_hep_02_once_begun_lasts_to_the_end_of_the_episode() -> None:
     assert spans(mother, "ufh_tier") == [(148, 280 + 366)]
 
 
+def test_hep_02_begun_before_the_pregnancy_is_no_item_in_it() -> None:
+    mother = Mother().ordered("heparin", "heparin_ufh", -100, 60, dose=20_000, unit="[IU]")
+    assert mother.starts("HEP-02") == [-52]
+    assert spans(mother, "ufh_tier") == []
+
+
 @pytest.mark.parametrize(("last", "began"), [(188, []), (189, [189]), (190, [189])])
 def test_lmwh_counts_from_its_90th_day(last: int, began: list[int]) -> None:
+    """Once there, to the end of the episode."""
     mother = Mother().ordered("enoxaparin", "lmwh", 100, last, dose=4_000, unit="[IU]")
-    assert [b for b, _ in spans(mother, "lmwh_days")] == began
+    assert spans(mother, "lmwh_days") == [(b, 280 + 366) for b in began]
 
 
 def test_lmwh_and_heparin_tier_do_not_grade_hep_06() -> None:
