@@ -8,6 +8,35 @@ from schemas.days import Calendar
 from schemas.definitions import Definition, Reader
 
 
+class Values(dict[str, Any]):
+    """Values by name; one that is not here is as on a chart without facts.
+
+    Topic: most of what is defined says nothing about most patients, so that a chart keeps only what differs.
+    """
+
+    __slots__ = ("_usual",)
+
+    def __init__(self, usual: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> None:
+        super().__init__(own or {})
+        self._usual = usual
+
+    def __missing__(self, key: str) -> Any:
+        return self._usual[key]
+
+    def with_changes(self, changed: Mapping[str, Any]) -> "Values":
+        """These values but for those that changed."""
+        fresh = Values(self._usual, self)
+        fresh.update(changed)
+        return fresh
+
+    def change(self, key: str, value: Any) -> None:
+        """Set a value; the usual one is not kept."""
+        if value == self._usual[key]:
+            del self[key]
+        else:
+            self[key] = value
+
+
 _Entry: TypeAlias = tuple[str, frozenset[str], Definition[Any]]
 
 
@@ -55,9 +84,9 @@ class Plan:
             values[key] = definition.derive(reader)
         return values
 
-    def derive_again(self, values: Mapping[str, Any], changed: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    def derive_again(self, values: Values, changed: Mapping[str, Any]) -> tuple[Values, set[str]]:
         """The values after a change of base values, and the names of all that changed."""
-        fresh = {**values, **changed}
+        fresh = values.with_changes(changed)
         touched = set(changed)
         reader = Reader(fresh, self.calendar)
         for key, reads, definition in self._dependents(frozenset(changed)):
@@ -65,6 +94,6 @@ class Plan:
                 continue
             value = definition.derive(reader)
             if value != fresh[key]:
-                fresh[key] = value
+                fresh.change(key, value)
                 touched.add(key)
         return fresh, touched

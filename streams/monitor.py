@@ -14,16 +14,18 @@ from alerting.standing import Findings, findings_of, standing
 from alerting.telling import Teller
 from schemas.alerts import Alert, Notice, Standing, Told
 from schemas.days import FOREVER, Calendar
-from schemas.definitions import PATIENT_IDS, records
+from schemas.definitions import PATIENT_IDS, finding, records
 from schemas.events import AnyEvent
 from schemas.facts import Fact
 from schemas.intervals import Interval
 from schemas.rulepack import RulePack
 from schemas.tables import Tables
+from schemas.views import ANSWERS, EPISODES
 from streams.chart.chart import Chart
 from streams.chart.facts import Left, fact_of
 from streams.chart.fold import Facts
 from streams.chart.groups import group
+from streams.derivation import Values
 from streams.nouns import plan_of
 
 TICK: Final = Cause()
@@ -40,7 +42,9 @@ class Monitor:
         self.plan = plan_of(pack, tables, calendar, rules)
         self.lifecycle = Lifecycle(pack)
         self.teller = Teller(pack, {rule.id: rule for rule in rules}, calendar)
-        self._empty = self.plan.derive_all(dict.fromkeys(self.plan.base, ()))
+        self._empty = Values(self.plan.derive_all(dict.fromkeys(self.plan.base, ())))
+        decisive = (PATIENT_IDS, EPISODES, ANSWERS, *(finding(rule.id) for rule in self.rules))
+        self._decisive = frozenset(name.key for name in decisive)
 
     def fact(self, event: AnyEvent) -> Fact | Left:
         """The fact of an event if a rule or view reads it, or why none is kept."""
@@ -70,8 +74,11 @@ class Monitor:
             ids = (chart.patient_id, *sorted({*ids[1:], fact.origin} - {chart.patient_id}))
             changed[PATIENT_IDS.key] = ids
         known = {key: value for key, value in changed.items() if key in self.plan.base}
-        values, _ = self.plan.derive_again(chart.values, known)
-        return Chart(chart.patient_id, facts, chart.told, values, ids, chart.next_check_at)
+        values, touched = self.plan.derive_again(chart.values, known)
+        fresh = Chart(chart.patient_id, facts, chart.told, values, ids, chart.next_check_at)
+        heard = not touched.isdisjoint(self._decisive) or fresh.deceased_at() != chart.deceased_at()
+        fresh.settled = chart.settled and not heard
+        return fresh
 
     # ---- deciding
 
@@ -80,6 +87,8 @@ class Monitor:
 
         Topic: charts between which identities moved are decided together, so that an alert that moves is transferred.
         """
+        if all(c.settled and now < c.next_check_at for c in charts):
+            return list(charts), []
         findings = {c.patient_id: self._findings(c) for c in charts}
         stands: dict[str, Standing] = {}
         hidden: frozenset[str] = frozenset()
@@ -114,9 +123,9 @@ class Monitor:
     ) -> Chart:
         told = {key: known for key, known in after.items() if owner.get(known.patient_id, chart) is chart}
         due = [at for at in (*findings.boundaries(), *self.lifecycle.due(told.values())) if at > now]
-        return Chart(
-            chart.patient_id, chart.facts, told, chart.values, chart.patient_ids, min(due, default=FOREVER)
-        )
+        decided = Chart(chart.patient_id, chart.facts, told, chart.values, chart.patient_ids, min(due, default=FOREVER))
+        decided.settled = True
+        return decided
 
     def _findings(self, chart: Chart) -> Findings:
         return findings_of(chart.patient_id, chart.values, self.rules, chart.deceased_at())

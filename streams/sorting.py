@@ -5,6 +5,7 @@ import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import IO, Final
 
 from schemas.days import to_utc
@@ -14,6 +15,7 @@ from schemas.wire import decode, encode
 RUN: Final = 50_000
 """Events held in memory at once."""
 
+_RECORDED: Final = itemgetter(0)
 _HEAD: Final = struct.Struct("<qI")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,15 +23,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def in_recorded_order(events: Iterable[AnyEvent], run: int = RUN) -> Iterator[AnyEvent]:
     """The events by `recorded_at`; those of one instant as they were given."""
     spilled: list[IO[bytes]] = []
-    held: list[tuple[datetime, int, AnyEvent]] = []
-    for ordinal, event in enumerate(events):
-        held.append((to_utc(event.recorded_at), ordinal, event))
+    held: list[tuple[datetime, AnyEvent]] = []
+    for event in events:
         if len(held) >= run:
             spilled.append(_spill(held))
             held = []
-    held.sort(key=lambda entry: entry[:2])
+        held.append((to_utc(event.recorded_at), event))
+    held.sort(key=_RECORDED)
     if not spilled:
-        yield from (event for _, _, event in held)
+        yield from (event for _, event in held)
         return
     if held:
         spilled.append(_spill(held))
@@ -42,10 +44,10 @@ def _micros(at: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def _spill(held: list[tuple[datetime, int, AnyEvent]]) -> IO[bytes]:
-    held.sort(key=lambda entry: entry[:2])
+def _spill(held: list[tuple[datetime, AnyEvent]]) -> IO[bytes]:
+    held.sort(key=_RECORDED)
     file = tempfile.TemporaryFile(prefix="trabecula-sort-")  # noqa: SIM115 - read again by the merge, closed there
-    for at, _, event in held:
+    for at, event in held:
         line = encode(event)
         file.write(_HEAD.pack(_micros(at), len(line)) + line)
     file.seek(0)
@@ -62,5 +64,5 @@ def _read(file: IO[bytes], run: int) -> Iterator[tuple[int, int, bytes]]:
 def _merged(spilled: list[IO[bytes]]) -> Iterator[AnyEvent]:
     """Runs were cut in the order given, so that equal instants go by run."""
     runs = [_read(file, i) for i, file in enumerate(spilled)]
-    for _, _, line in heapq.merge(*runs, key=lambda entry: entry[:2]):
+    for _, _, line in heapq.merge(*runs):
         yield EVENT.validate_python(decode(line))

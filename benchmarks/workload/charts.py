@@ -16,6 +16,8 @@ from streams.monitor import Monitor
 DAY0: Final = date(2025, 1, 6)
 LOINC: Final = "http://loinc.org"
 RXNORM: Final = "http://www.nlm.nih.gov/research/umls/rxnorm"
+MARKERS_ON: Final = 7
+"""Bone markers are measured on every 28th day from this one on."""
 _PATIENT: Final = "CHILDREN-AND-WOMEN|4711008"
 
 _LABS: Final = (
@@ -27,13 +29,12 @@ _LABS: Final = (
     ("14879-1", "mmol/L", 0.9, 1.4),
     ("3016-3", "m[IU]/L", 0.6, 3.0),
     ("6768-6", "U/L", 60, 180),
-    ("41171-0", "ng/mL", 0.25, 0.6),
-    ("77370-5", "ug/L", 30, 70),
     ("2601-3", "mmol/L", 0.7, 0.95),
 )
+_MARKERS: Final = (("41171-0", "ng/mL", 0.25, 0.6), ("77370-5", "ug/L", 30, 70))
 
 
-def at(day: float, hour: float = 8) -> str:
+def instant(day: float, hour: float = 8) -> str:
     """An instant of a day counted from the last menstrual period."""
     instant = datetime(DAY0.year, DAY0.month, DAY0.day, tzinfo=UTC) + timedelta(days=day, hours=hour)
     return instant.isoformat().replace("+00:00", "Z")
@@ -63,13 +64,13 @@ class Course:
         """A final result."""
         return self.say(
             "lab_result",
-            at(day, 11),
+            instant(day, 11),
             code={"system": LOINC, "code": code},
             value=round(self._random.uniform(low, high), 2),
             unit=unit,
             reference_range={"low": low, "high": high},
             status="final",
-            collected_at=at(day, 7),
+            collected_at=instant(day, 7),
             fasting=True,
             laboratory="Central Laboratory",
             assay="A1",
@@ -77,26 +78,32 @@ class Course:
 
     def booking(self) -> Iterator[dict[str, Any]]:
         """Who she is, the pregnancy, and the heparin that begins in week 12."""
-        yield self.say("patient", at(56), birth_date="1993-05-04", sex="female", name="Muster Maria")
-        dated = {"last_menstrual_period": local_day(0), "estimated_due_date": local_day(280), "observed_at": at(56)}
-        yield self.say("pregnancy", at(56), status="pregnant", **dated)
-        yield self.say("measurement", at(56), measure="body_height", value=168, unit="cm", observed_at=at(56))
-        yield self.say("measurement", at(56), measure="body_mass_index", value=22.4, unit="kg/m2", observed_at=at(56))
-        yield self.say("risk_factor", at(56), factor="smoking", present=False, observed_at=at(56))
-        yield self.say("risk_factor", at(56), factor="family_history", present=True, observed_at=at(56))
+        yield self.say("patient", instant(56), birth_date="1993-05-04", sex="female", name="Muster Maria")
+        dated = {
+            "last_menstrual_period": local_day(0),
+            "estimated_due_date": local_day(280),
+            "observed_at": instant(56),
+        }
+        yield self.say("pregnancy", instant(56), status="pregnant", **dated)
+        yield self.say("measurement", instant(56), measure="body_height", value=168, unit="cm", observed_at=instant(56))
+        yield self.say(
+            "measurement", instant(56), measure="body_mass_index", value=22.4, unit="kg/m2", observed_at=instant(56)
+        )
+        yield self.say("risk_factor", instant(56), factor="smoking", present=False, observed_at=instant(56))
+        yield self.say("risk_factor", instant(56), factor="family_history", present=True, observed_at=instant(56))
         yield self.order(84)
 
     def order(self, day: float, dose: int = 10_000) -> dict[str, Any]:
         """Unfractionated heparin twice a day."""
         return self.say(
             "prescription",
-            at(day),
+            instant(day),
             drug={"system": RXNORM, "code": "5224"},
             status="active",
             dose={"value": dose, "unit": "[IU]"},
             doses_per_day=2,
             route="subcutaneous",
-            starts_at=at(day),
+            starts_at=instant(day),
             placer_order="P-1001",
         )
 
@@ -104,33 +111,35 @@ class Course:
         """One dose given."""
         return self.say(
             "administration",
-            at(day, hour),
+            instant(day, hour),
             drug={"system": RXNORM, "code": "5224"},
             status="completed",
             dose={"value": 10_000, "unit": "[IU]"},
-            given_at=at(day, hour),
+            given_at=instant(day, hour),
             route="subcutaneous",
             placer_order="P-1001",
         )
 
-    def visit(self, day: float) -> Iterator[dict[str, Any]]:
-        """An antenatal visit: weight, the laboratory, and how the back is."""
+    def visit(self, day: int) -> Iterator[dict[str, Any]]:
+        """An antenatal visit: weight, the laboratory, bone markers every four weeks, and how the back is."""
         weight = 62 + day / 20
-        yield self.say("measurement", at(day), measure="body_weight", value=weight, unit="kg", observed_at=at(day))
-        for code, unit, low, high in _LABS:
+        yield self.say(
+            "measurement", instant(day), measure="body_weight", value=weight, unit="kg", observed_at=instant(day)
+        )
+        for code, unit, low, high in (*_LABS, *(_MARKERS if day % 28 == MARKERS_ON else ())):
             yield self.lab(day, code, unit, low, high)
-        yield self.say("symptom", at(day), symptom="back_pain", score=3, injury="none", observed_at=at(day))
+        yield self.say("symptom", instant(day), symptom="back_pain", score=3, injury="none", observed_at=instant(day))
 
     def outpatient(self) -> Iterator[dict[str, Any]]:
         """A visit every four weeks."""
         yield from self.booking()
-        for day in itertools.count(90, 28):
+        for day in itertools.count(91, 28):
             yield from self.visit(day)
 
     def inpatient(self) -> Iterator[dict[str, Any]]:
         """A visit a week, and every dose of heparin charted."""
         yield from self.booking()
-        for day in itertools.count(90):
+        for day in itertools.count(91):
             if day % 7 == 0:
                 yield from self.visit(day)
             yield self.dose(day, 8)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from schemas.alerts import Told
 from schemas.days import FOREVER
 from schemas.facts import Fact, Person
 from streams.chart.fold import Facts
+from streams.derivation import Values
 
 
 class Chart:
@@ -15,16 +15,17 @@ class Chart:
 
     `values` are derived and may always be derived again; facts and `told` are all that must be kept.
     `next_check_at`: when time alone will next change something.
+    `settled`: what decides is as it was when the chart was last decided on, so that only time can change anything.
     """
 
-    __slots__ = ("facts", "next_check_at", "patient_id", "patient_ids", "told", "values")
+    __slots__ = ("facts", "next_check_at", "patient_id", "patient_ids", "settled", "told", "values")
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         patient_id: str,
         facts: Facts,
         told: Mapping[str, Told],
-        values: dict[str, Any],
+        values: Values,
         patient_ids: tuple[str, ...],
         next_check_at: datetime = FOREVER,
     ) -> None:
@@ -34,11 +35,14 @@ class Chart:
         self.values = values
         self.patient_ids = patient_ids
         self.next_check_at = next_check_at
+        self.settled = False
 
     def deceased_at(self) -> datetime | None:
         """When the patient died, as the latest-recorded word on it has it."""
         said = [r.winner for r in self.facts.by_group.get("patient", ()) if r.winner is not None]
-        known = [(f.rank, f.payload.deceased_at) for f in said if isinstance(f.payload, Person) and f.payload.deceased_at]
+        known = [
+            (f.rank, f.payload.deceased_at) for f in said if isinstance(f.payload, Person) and f.payload.deceased_at
+        ]
         return max(known)[1] if known else None
 
     def of_origins(self, origins: frozenset[str]) -> list[Fact]:

@@ -4,21 +4,22 @@ Law: any order and any repeats of the same facts give the same chart.
 """
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from schemas.definitions import LATE, Record, Records, records
+from schemas.definitions import LATE, LateEntry, Record, Records, records
 from schemas.facts import Fact, Payload, Person, RecordKey, Response, clinical_time
 from schemas.views import UNCLEAR, UnclearResult
 from streams.chart.groups import group
 from streams.chart.unclear import concerned, unclear_results, with_next
 
-_LATE: Final = timedelta(days=7)
+_LATE: Final = timedelta(days=1)  # kept from here on; the rule that reads them has its own limit
 
-LateEntry = tuple[datetime, str, str, str]
 
 
 def _content_hash(fact: Fact) -> bytes:
@@ -28,15 +29,41 @@ def _content_hash(fact: Fact) -> bytes:
 def _in_order(versions: Iterable[Fact]) -> tuple[Fact, ...]:
     """Versions by rank; the hash of the content is asked only where all else is equal."""
     ordered = sorted(versions, key=lambda f: f.rank)
-    if any(a.rank == b.rank for a, b in zip(ordered, ordered[1:], strict=False)):
+    if any(a.rank == b.rank for a, b in pairwise(ordered)):
         ordered.sort(key=lambda f: (f.rank, _content_hash(f)))
     return tuple(ordered)
 
 
+def _rank(fact: Fact) -> tuple[datetime, int, str]:
+    return fact.rank
+
+
+def _added(versions: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...] | None:
+    """The versions with one more in its place; None if it was there."""
+    if not versions or versions[-1].rank < fact.rank:  # as versions come
+        return (*versions, fact)
+    first = bisect_left(versions, fact.rank, key=_rank)
+    last = bisect_right(versions, fact.rank, key=_rank)
+    if fact in versions[first:last]:
+        return None
+    return (*versions[:first], *_in_order((*versions[first:last], fact)), *versions[last:])
+
+
+def _placed(found: Records, record: Record) -> Records:
+    """The records with one in its place, by key."""
+    i = bisect_left(found, record.key, key=_key)
+    known = i < len(found) and found[i].key == record.key
+    return (*found[:i], record, *found[i + known :])
+
+
+def _key(record: Record) -> RecordKey:
+    return record.key
+
+
 def _late(record: Record) -> tuple[LateEntry, ...]:
-    """Versions that corrected or removed, and a first version recorded more than 7 d after its clinical time."""
+    """Versions that corrected or removed, and a first version that came days after its clinical time."""
     return tuple(
-        (v.recorded_at, v.source, v.record_id, v.event_id)
+        LateEntry(v.recorded_at, v.source, v.record_id, v.event_id, _corrects(v), clinical_time(v.payload) or v.recorded_at)
         for i, v in enumerate(record.versions)
         if not v.history and _has_clinical_time(v.payload) and (_corrects(v) or (i == 0 and _came_late(v)))
     )
@@ -102,14 +129,14 @@ class Facts:
     def with_fact(self, fact: Fact) -> tuple["Facts", dict[str, Any]]:
         """The set with one more fact, and the base values that changed (none if it was there)."""
         before = self.records.get(fact.key)
-        if before is not None and fact in before.versions:
+        versions = _added(before.versions if before else (), fact)
+        if versions is None:
             return self, {}
-        record = Record(fact.key, _in_order((*before.versions, fact)) if before else (fact,))
+        record = Record(fact.key, versions)
         by_group = dict(self.by_group)
         changed: dict[str, Any] = {}
-        for name in {group(v.payload) for v in record.versions}:
-            others = tuple(r for r in by_group.get(name, ()) if r.key != fact.key)
-            by_group[name] = tuple(sorted((*others, record), key=lambda r: r.key))
+        for name in {group(v.payload) for v in versions}:
+            by_group[name] = _placed(by_group.get(name, ()), record)
             changed[records(name).key] = by_group[name]
         late = _kept(self.late, record.key, _late(record))
         if late is not self.late:

@@ -29,6 +29,8 @@ def group(payload: Payload) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a
     match payload:
         case Lab():
             return f"lab/{payload.analyte}"
+        case Person():  # the second of the two most frequent ones
+            return "patient"
         case Order() | Dose() | Supply():
             return f"drug/{payload.drug_class}"
         case SymptomReport():
@@ -53,8 +55,6 @@ def group(payload: Payload) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a
             return "risk_factor"
         case Care():
             return "care_order"
-        case Person():
-            return "patient"
         case Response():
             return "response"
         case _:

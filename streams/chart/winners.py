@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from schemas.definitions import Definition, Reader, Record, records
-from schemas.facts import Fact, Lab, clinical_time
+from schemas.facts import Fact, Lab, Person, clinical_time
 from schemas.views import labs, winners
 from streams.chart.groups import group
 
@@ -19,10 +19,25 @@ def winners_of(name: str) -> Definition[tuple[Fact, ...]]:
     source = records(name)
 
     def derive(chart: Reader) -> tuple[Fact, ...]:
-        found = (r.winner for r in chart[source])
-        return tuple(sorted((f for f in found if f is not None and group(f.payload) == name), key=_when))
+        found = chart[source]
+        if len(found) == 1:
+            return tuple(f for f in (_first_to_say_so(found[0]),) if f is not None and group(f.payload) == name)
+        said = (r.winner for r in found)
+        return tuple(sorted((f for f in said if f is not None and group(f.payload) == name), key=_when))
 
     return Definition(winners(name), (source,), derive)
+
+
+def _first_to_say_so(record: Record) -> Fact | None:
+    """The winner; of a person the first of the versions that say the same: most updates of patients say nothing new."""
+    found = record.winner
+    if found is None or not isinstance(found.payload, Person):
+        return found
+    for earlier in reversed(record.live):
+        if earlier.payload != found.payload:
+            break
+        found = earlier
+    return found
 
 
 def _result(record: Record) -> Fact | None:
@@ -35,7 +50,11 @@ def _result(record: Record) -> Fact | None:
         return fact
     for earlier in reversed(record.live):
         sent = earlier.payload
-        if isinstance(sent, Lab) and sent.analyte == lab.analyte and (sent.reported is not None or sent.text is not None):
+        if (
+            isinstance(sent, Lab)
+            and sent.analyte == lab.analyte
+            and (sent.reported is not None or sent.text is not None)
+        ):
             filled = msgspec.structs.replace(sent, status=lab.status, collected_at=lab.collected_at)
             return msgspec.structs.replace(fact, payload=filled)
     return None

@@ -1,6 +1,7 @@
 """The native event: one JSON object, taken as it is once its model accepts it."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -73,18 +74,21 @@ def _refused(refused: str, reason: str, where: str) -> Translation:
 
 def _unknown_fields(given: Mapping[str, Any], model: type[BaseModel]) -> int:
     """Fields that no model reads, the nested models' included."""
-    known = model.model_fields
-    nested = sum(
-        _unknown_within(value, inner)
-        for name, value in given.items()
-        if name in known and (inner := _nested_model(known[name].annotation)) is not None
-    )
-    return nested + sum(name not in known for name in given)
+    known, nested = _fields(model)
+    within = sum(_unknown_within(given[name], inner) for name, inner in nested if name in given)
+    return within + len(given.keys() - known)
 
 
 def _unknown_within(value: object, model: type[BaseModel]) -> int:
     items = value if isinstance(value, list) else [value]
     return sum(_unknown_fields(item, model) for item in items if isinstance(item, dict))
+
+
+@cache
+def _fields(model: type[BaseModel]) -> tuple[frozenset[str], tuple[tuple[str, type[BaseModel]], ...]]:
+    """The fields of a model, and the models inside them."""
+    found = ((name, _nested_model(field.annotation)) for name, field in model.model_fields.items())
+    return frozenset(model.model_fields), tuple((name, inner) for name, inner in found if inner is not None)
 
 
 def _nested_model(annotation: Any) -> type[BaseModel] | None:
