@@ -6,8 +6,9 @@ orders them, keeps their values and derives again only what reads something that
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from schemas.days import Calendar
 from schemas.facts import Fact, RecordKey
@@ -69,8 +70,19 @@ def finding(rule_id: str) -> Name[Intervals]:
 PATIENT_IDS: Final[Name[tuple[str, ...]]] = Name("patient_ids")
 """The surviving identity, then every identity whose facts the chart holds, sorted."""
 
-LATE: Final[Name[tuple[Any, ...]]] = Name("late")
-"""Instants (UTC) at which a version came late or corrected: (instant, source, record_id, event_id), sorted."""
+class LateEntry(NamedTuple):
+    """A version that corrected or removed a record, or a first version that came days after its clinical time."""
+
+    recorded_at: datetime
+    source: str
+    record_id: str
+    event_id: str
+    corrects: bool
+    clinical_at: datetime
+
+
+LATE: Final[Name[tuple[LateEntry, ...]]] = Name("late")
+"""Versions that came late or corrected, by the instant (UTC) of their recording."""
 
 
 class Reader:

@@ -301,8 +301,10 @@ def clinical_time(payload: Payload) -> datetime | None:
             return payload.dispensed_at
         case TestOrder():
             return payload.ordered_at
-        case ProcedureDone() | Study() | Density():
+        case ProcedureDone() | Density():
             return payload.performed_at
+        case Study():
+            return payload.performed_at or payload.ordered_at
         case SymptomReport() | Measured() | Risk() | PregnancyRecord() | Feeding():
             return payload.observed_at
         case Diagnosis():

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from alerting.lifecycle import Cause, Change, Lifecycle
+from alerting.lifecycle import Cause, Lifecycle
 from alerting.rule import Rule
 from alerting.rules import RULES
 from alerting.standing import Findings, findings_of, standing
 from alerting.telling import Teller
 from schemas.alerts import Alert, Notice, Standing, Told
 from schemas.days import FOREVER, Calendar
-from schemas.definitions import PATIENT_IDS, finding, records
+from schemas.definitions import LATE, PATIENT_IDS, finding, records
 from schemas.events import AnyEvent
 from schemas.facts import Fact
 from schemas.intervals import Interval
@@ -31,6 +31,10 @@ from streams.nouns import plan_of
 TICK: Final = Cause()
 
 
+OwnerOf = Callable[[str], str]
+"""The surviving identity of an identity."""
+
+
 class Monitor:
     """One rule pack at work on charts of one site."""
 
@@ -44,25 +48,26 @@ class Monitor:
         self.teller = Teller(pack, {rule.id: rule for rule in rules}, calendar)
         self._empty = Values(self.plan.derive_all(dict.fromkeys(self.plan.base, ())))
         decisive = (PATIENT_IDS, EPISODES, ANSWERS, *(finding(rule.id) for rule in self.rules))
+        self._reads_all = LATE.key in self.plan.base  # a rule on late records reads every record
         self._decisive = frozenset(name.key for name in decisive)
 
     def fact(self, event: AnyEvent) -> Fact | Left:
         """The fact of an event if a rule or view reads it, or why none is kept."""
         fact = fact_of(event, self.tables)
-        if isinstance(fact, Fact) and records(group(fact.payload)).key not in self.plan.base:
-            return Left("not_read")
-        return fact
+        if isinstance(fact, Left) or self._reads_all or records(group(fact.payload)).key in self.plan.base:
+            return fact
+        return Left("not_read")
 
     # ---- charts
 
-    def chart(
-        self, patient_id: str, facts: Iterable[Fact] = (), told: Mapping[str, Told] | None = None
-    ) -> Chart:
+    def chart(self, patient_id: str, facts: Iterable[Fact] = (), told: Mapping[str, Told] | None = None) -> Chart:
         """A chart of these facts, derived from nothing else."""
         found = Facts.of(facts)
         ids = (patient_id, *sorted({f.origin for f in found} - {patient_id}))
         values, _ = self.plan.derive_again(self._empty, {**found.base_values(), PATIENT_IDS.key: ids})
-        return Chart(patient_id, found, dict(told or {}), values, ids)
+        made = Chart(patient_id, found, dict(told or {}), values, ids)
+        made.settled = not (len(found) or told)  # without facts nothing holds
+        return made
 
     def with_fact(self, chart: Chart, fact: Fact) -> Chart | None:
         """The chart with one more fact; None if it was there."""
@@ -82,10 +87,13 @@ class Monitor:
 
     # ---- deciding
 
-    def decide(self, charts: Sequence[Chart], now: datetime, cause: Cause = TICK) -> tuple[list[Chart], list[Notice]]:
+    def decide(
+        self, charts: Sequence[Chart], now: datetime, cause: Cause = TICK, owner_of: OwnerOf | None = None
+    ) -> tuple[list[Chart], list[Notice]]:
         """What is to be told of these charts at an instant, and the charts that remember it.
 
-        Topic: charts between which identities moved are decided together, so that an alert that moves is transferred.
+        Topic: charts between which identities moved are decided together, so that an alert that moves is transferred;
+        `owner_of` tells then whose memory is whose.
         """
         if all(c.settled and now < c.next_check_at for c in charts):
             return list(charts), []
@@ -102,26 +110,19 @@ class Monitor:
             return findings[patient_id].of(rule_id, episode) if patient_id in findings else ()
 
         after, changes = self.lifecycle.compare(told, stands, hidden, intervals, now, cause)
-        owner = {patient_id: c for c in charts for patient_id in c.patient_ids}
-        notices = [self._notice(change, owner, charts[0], now, cause) for change in changes]
-        decided = [self._remembering(c, after, findings[c.patient_id], now, owner) for c in charts]
-        return decided, notices
+        by_survivor = {c.patient_id: c for c in charts}
 
-    def _notice(
-        self, change: Change, owner: Mapping[str, Chart], usual: Chart, now: datetime, cause: Cause
-    ) -> Notice:
-        chart = owner.get(change.told.patient_id, usual)
-        return self.teller.notice(change, chart.values, now, cause)
+        def owner(known: Told) -> Chart:
+            survivor = owner_of(known.patient_id) if owner_of else known.patient_id
+            return by_survivor.get(survivor, charts[0])
 
-    def _remembering(
-        self,
-        chart: Chart,
-        after: Mapping[str, Told],
-        findings: Findings,
-        now: datetime,
-        owner: Mapping[str, Chart],
-    ) -> Chart:
-        told = {key: known for key, known in after.items() if owner.get(known.patient_id, chart) is chart}
+        notices = [self.teller.notice(change, owner(change.told).values, now, cause) for change in changes]
+        kept: dict[str, dict[str, Told]] = {}
+        for key, known in after.items():
+            kept.setdefault(owner(known).patient_id, {})[key] = known
+        return [self._remembering(c, kept.get(c.patient_id, {}), findings[c.patient_id], now) for c in charts], notices
+
+    def _remembering(self, chart: Chart, told: Mapping[str, Told], findings: Findings, now: datetime) -> Chart:
         due = [at for at in (*findings.boundaries(), *self.lifecycle.due(told.values())) if at > now]
         decided = Chart(chart.patient_id, chart.facts, told, chart.values, chart.patient_ids, min(due, default=FOREVER))
         decided.settled = True
@@ -138,23 +139,21 @@ class Monitor:
         return [self.teller.alert(s, chart.told.get(key), chart.values, now) for key, s in sorted(stands.items())]
 
 
-OwnerOf = Callable[[str], str]
-"""The surviving identity of an identity."""
-
-
-def regroup(monitor: Monitor, charts: Sequence[Chart], owner_of: OwnerOf, erased: Callable[[Fact], bool]) -> list[Chart]:
+def regroup(
+    monitor: Monitor, charts: Sequence[Chart], owner_of: OwnerOf, reaches: Callable[[Fact], Iterable[str]]
+) -> list[Chart]:
     """The charts of the identities that survive once links have changed: facts and memory go to whom they belong.
 
+    Topic: `reaches` gives the surviving identities whose charts hold a fact; none where it is erased.
     Law: a merge is a union, an un-merge a difference; nothing of a fact changes but where it is kept.
     """
     facts: dict[str, list[Fact]] = {}
     told: dict[str, dict[str, Told]] = {}
-    survivors = {owner_of(patient_id) for c in charts for patient_id in c.patient_ids}
+    survivors = {owner_of(chart.patient_id) for chart in charts}
     for chart in charts:
         for fact in chart.facts:
-            if not erased(fact):
-                facts.setdefault(owner_of(fact.origin), []).append(fact)
+            for survivor in reaches(fact):
+                facts.setdefault(survivor, []).append(fact)
         for key, known in chart.told.items():
             told.setdefault(owner_of(known.patient_id), {})[key] = known
     return [monitor.chart(s, facts.get(s, ()), told.get(s)) for s in sorted(survivors | facts.keys() | told.keys())]
-

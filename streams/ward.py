@@ -13,7 +13,7 @@ from alerting.lifecycle import Cause
 from schemas.alerts import Alert, Notice
 from schemas.days import FOREVER, to_utc
 from schemas.events import AnyEvent, Erasure, PatientMerge, PatientUnmerge
-from schemas.facts import Fact
+from schemas.facts import Fact, Response
 from streams.chart.chart import Chart
 from streams.chart.facts import Left
 from streams.monitor import Monitor, regroup
@@ -109,18 +109,31 @@ class Ward:
         if self._is_erased(fact):
             self.counts["erased"] += 1
             return []
-        owner = self.people.survivor(fact.origin)
-        before = self.charts.get(owner) or self.monitor.chart(owner)
-        chart = self.monitor.with_fact(before, fact)
-        if chart is None:
+        held = [(self.charts.get(s) or self.monitor.chart(s)) for s in self._reaches(fact)]
+        changed = [chart for before in held if (chart := self.monitor.with_fact(before, fact)) is not None]
+        if not changed:
             self.counts["duplicate"] += 1
             return []
         self.counts["accepted"] += 1
-        self.counts["event_id_reused"] += before.facts.reused(fact)
-        return self._decide([chart], now, Cause(event.event_id))
+        self.counts["event_id_reused"] += any(before.facts.reused(fact) for before in held)
+        return [n for chart in changed for n in self._decide([chart], now, Cause(event.event_id))]
+
+    def _reaches(self, fact: Fact) -> list[str]:
+        """The surviving identities whose charts hold a fact: its own; of a response, also whoever it was said of.
+
+        Topic: an answer given while two identities were one speaks to both, and stays with both when they are parted.
+        """
+        if self._is_erased(fact):
+            return []
+        owners = {self.people.survivor(fact.origin)}
+        if isinstance(fact.payload, Response):
+            kin = self.people.kin(fact.origin)
+            then = self.people.as_of(fact.recorded_at) if len(kin) > 1 else self.people
+            owners |= {self.people.survivor(k) for k in kin if then.survivor(k) == fact.origin}
+        return sorted(owners)
 
     def _decide(self, charts: list[Chart], now: datetime, cause: Cause) -> list[Notice]:
-        decided, notices = self.monitor.decide(charts, now, cause)
+        decided, notices = self.monitor.decide(charts, now, cause, self.people.survivor)
         for chart in decided:
             self._keep(chart)
         return notices
@@ -148,17 +161,14 @@ class Ward:
             self.counts["duplicate"] += 1
             return []
         self.counts["accepted"] += 1
-        before, self.people = self.people, self.people.with_link(link)
-        kin = self.people.kin(link.retired)
-        if all(before.survivor(k) == self.people.survivor(k) for k in kin) and not self._erasures:
-            return []
-        return self._regroup(kin, now, Cause(event.event_id))
+        self.people = self.people.with_link(link)
+        return self._regroup(self.people.kin(link.retired), now, Cause(event.event_id))
 
     def _regroup(self, kin: frozenset[str], now: datetime, cause: Cause) -> list[Notice]:
         charts = [chart for k in sorted(kin) if (chart := self.charts.get(k)) is not None]
         if not charts:
             return []
-        made = regroup(self.monitor, charts, self.people.survivor, self._is_erased)
+        made = regroup(self.monitor, charts, self.people.survivor, self._reaches)
         for chart in charts:
             self.charts.remove(chart.patient_id)
             self._check_at.pop(chart.patient_id, None)

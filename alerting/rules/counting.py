@@ -43,15 +43,21 @@ class Count(msgspec.Struct, frozen=True):
 
 def counts(episodes: Episodes, exposure: Ledger, calendar: Calendar) -> tuple[Count, ...]:
     """The counts of a class: one a pregnancy episode (a course running at the LMP counts whole), one a heparin episode."""
-    made = [
-        Count(p.episode, _running_since(exposure, p.start) or p.start, calendar.day(p.ended), p.began, p.ended, False)
-        for p in episodes.pregnancies
-    ]
+    made = []
+    before = None
+    for p in episodes.pregnancies:
+        first = _running_since(exposure, p.start) or p.start
+        # A finding of the pregnancy before ended with it; one begun outside pregnancy runs on where it began.
+        follows = before is not None and before.ended == p.began
+        made.append(Count(p.episode, first, calendar.day(p.ended), p.began, p.ended, follows and first < p.start))
+        before = p
     for h in episodes.heparin:
         until = h.last + ONE_DAY if h.last else None
         # Each class takes over its own running course: LMWH that runs on does not carry UFH days of the pregnancy over.
         first = _running_since(exposure, h.first) or h.first
-        made.append(Count(h.episode, first, until, h.began, FOREVER, first < h.first))
+        # A finding begun before an LMP runs on in the pregnancy; after that the next heparin episode takes over.
+        ended = min((p.ended for p in episodes.pregnancies if p.start > h.first), default=FOREVER)
+        made.append(Count(h.episode, first, until, h.began, ended, first < h.first))
     return tuple(made)
 
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from alerting.judge import Judge
 from alerting.rule import Rule
-from schemas.days import FOREVER
-from schemas.definitions import LATE, Reader
+from schemas.days import FOREVER, Calendar
+from schemas.definitions import LATE, LateEntry, Reader
 from schemas.facts import Lab
 from schemas.intervals import Evidence, Interval, Intervals
 from schemas.views import UNCLEAR, UnclearResult
@@ -51,20 +51,25 @@ def _asks_dq_04(_chart: Reader, _judge: Judge, interval: Interval, _now: object)
     yield f"unit of the {said['analyte']} result of {said['day']}"
 
 
+def _came_late(entry: LateEntry, judge: Judge, calendar: Calendar) -> bool:
+    days = (calendar.day(entry.recorded_at) - calendar.day(entry.clinical_at)).days
+    return entry.corrects or judge.more_than("days", days)
+
+
 def _dq_05(chart: Reader, judge: Judge) -> Intervals:
     """One interval a local day: from the first record of the day that came late or corrected to the next midnight."""
-    found = chart[LATE]
+    calendar = chart.calendar
+    found = [entry for entry in chart[LATE] if _came_late(entry, judge, calendar)]
     judge.condition("a record that came late, corrected or removed", bool(found))
     made = []
-    for day, entries in groupby(found, key=lambda entry: chart.calendar.day(entry[0])):
+    for day, entries in groupby(found, key=lambda entry: calendar.day(entry.recorded_at)):
         late = tuple(entries)
         shown = tuple(
-            Evidence("late or corrected record", record_id, event_id, source, begins=at)
-            for at, source, record_id, event_id in late[-_MOST_RECORDS:]
+            Evidence("late or corrected record", one.record_id, one.event_id, one.source, begins=one.recorded_at)
+            for one in late[-_MOST_RECORDS:]
         )
-        ended = chart.calendar.midnight(day, 1)
         details = (("count", len(late)), ("day", day.isoformat()))
-        made.append(Interval(late[0][0], ended, evidence=shown, details=details))
+        made.append(Interval(late[0].recorded_at, calendar.midnight(day, 1), evidence=shown, details=details))
     return tuple(made)
 
 

@@ -101,12 +101,12 @@ class _Where(msgspec.Struct, frozen=True):
 
 
 def _where(episodes: Episodes, at: datetime) -> _Where | None:
-    """The pregnancy episode of an instant, else the heparin episode; None: no heparin for long, nothing to count."""
+    """The pregnancy episode of an instant, else the heparin episode that began last; None: no heparin for long."""
     p = next((p for p in episodes.pregnancies if p.holds(at)), None)
     if p is not None:
         return _Where(p.episode, p.ended, p)
-    h = next((h for h in episodes.heparin if h.holds(at)), None)
-    return _Where(h.episode, h.ended) if h is not None else None
+    held = [h for h in episodes.heparin if h.holds(at)]
+    return _Where(held[-1].episode, held[-1].ended) if held else None
 
 
 def _episode(episodes: Episodes, at: datetime) -> str | None:

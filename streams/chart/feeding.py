@@ -44,17 +44,20 @@ def last_fed(spans: Iterable[FeedingSpan], delivery: date, before: date | None) 
     return max(ends, default=None)
 
 
-def reported_weaning(spans: Iterable[FeedingSpan], delivery: date, before: date | None) -> date | None:
-    """`since` of the `none` that followed the last feeding after a delivery; None if feeding only lapsed or goes on."""
-    weaned, fed = None, False
+def weanings(spans: Iterable[FeedingSpan], delivery: date, before: date | None) -> tuple[date | None, date | None]:
+    """The reported weaning that holds (None if feeding goes on or only lapsed), and the latest ever reported.
+
+    Topic: a weaning is the `since` of a `none` that followed exclusive or mixed feeding after a delivery.
+    """
+    weaned, latest, fed = None, None, False
     for span in spans:
         if span.until <= delivery or (before is not None and span.since >= before):
             continue
         if span.feeding in FED:
             fed, weaned = True, None
         elif span.feeding == "none" and fed and weaned is None:
-            weaned = max(span.since, delivery)
-    return weaned
+            weaned = latest = max(span.since, delivery)
+    return weaned, latest
 
 
 def report_instant(fact: Fact, midnight: datetime) -> datetime:

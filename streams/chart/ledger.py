@@ -184,8 +184,9 @@ def _cuts(covers: Sequence[_Cover]) -> list[date]:
     return sorted(days)
 
 
-def _layered(covers: Sequence[_Cover], layer: Layer, calendar: Calendar) -> list[Stretch]:
+def _layered(covers: Sequence[_Cover], layer: Layer, building: "_Ledger") -> list[Stretch]:
     """Stretches of one layer from things that overlap."""
+    calendar = building.calendar
     made = []
     cuts = _cuts(covers)
     for i, day in enumerate(cuts):
@@ -202,7 +203,8 @@ def _layered(covers: Sequence[_Cover], layer: Layer, calendar: Calendar) -> list
         begins = calendar.midnight(day) if begins is None or earlier else begins
         facts = tuple(c.fact for c in there)
         no_dose = any(c.no_dose for c in there)
-        made.append(Stretch(day, last, begins, _sum(there), layer, assumed=no_dose, facts=facts))
+        daily = building.sane(_sum(there))
+        made.append(Stretch(day, last, begins, daily, layer, assumed=no_dose, facts=facts))
     return made
 
 
@@ -273,9 +275,9 @@ def build(found: Records, drug_class: str, calendar: Calendar, weight: WeightAt,
     building = _Ledger(drug_class, calendar, weight, worth)
     orders = timelines(found)
     facts = _winning(found)
-    ordered = _layered([c for name, t in orders.items() for c in building.ordered(name, t)], "ordered", calendar)
+    ordered = _layered([c for name, t in orders.items() for c in building.ordered(name, t)], "ordered", building)
     supplies = [c for f in facts if (c := building.dispensed(f, orders)) is not None]
-    dispensed = _layered(supplies, "dispensed", calendar)
+    dispensed = _layered(supplies, "dispensed", building)
     given, not_given = building.administered(facts)
     lower = dispensed + _minus(ordered, dispensed, calendar)
     lower = _without(sorted(lower, key=lambda s: s.first), not_given | given.keys(), calendar)

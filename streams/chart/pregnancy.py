@@ -14,7 +14,7 @@ from schemas.definitions import Reader, define, records
 from schemas.facts import Fact, PregnancyRecord
 from schemas.identity import episode_id
 from schemas.views import PREGNANCIES, FeedingSpan, Pregnancies, Pregnancy
-from streams.chart.feeding import feeding_spans, last_fed, reported_weaning
+from streams.chart.feeding import feeding_spans, last_fed, weanings
 
 TERM: Final = 280
 LONGEST: Final = 308
@@ -137,8 +137,8 @@ def _episode_end(p: _Dated, following: date | None, feedings: Sequence[FeedingSp
         end = p.until + timedelta(days=AFTER_DELIVERY + 1)
         fed_until = last_fed(feedings, p.until, following)
         if fed_until is not None:
-            weaned = reported_weaning(feedings, p.until, following)
-            end = max(end, weaned + timedelta(days=AFTER_WEANING + 1) if weaned else fed_until)
+            _, weaned = weanings(feedings, p.until, following)
+            end = max(end, fed_until, weaned + timedelta(days=AFTER_WEANING + 1) if weaned else fed_until)
     if following is not None:
         end = min(end, following)
     return calendar.midnight(end)
@@ -183,7 +183,7 @@ def pregnancies(chart: Reader) -> Pregnancies:
             lost_on=d.lost_on,
             outcome=d.outcome,
             booked_at=_booked_at(group, booked),
-            weaned=None if d.lost_on else reported_weaning(feedings, d.until, following),
+            weaned=None if d.lost_on else weanings(feedings, d.until, following)[0],
             facts=d.facts,
         )
         for (group, d), following in zip(known, [d.start for _, d in known[1:]] + [None] * bool(known), strict=True)

@@ -128,3 +128,16 @@ def test_a_later_event_of_the_retired_identity_goes_to_the_survivor() -> None:
     found = told([*A, merge(100, "B", "A"), *B], UNTIL, as_given=True)
     assert set(found.facts) == {"A"}
     assert max(map(recorded, B)) > recorded(merge(100, "B", "A"))
+
+
+def test_an_answer_given_while_two_were_one_goes_back_with_the_alert_when_they_are_parted() -> None:
+    """B's alert is acknowledged under A, to which B was merged; the un-merge gives alert and answer back."""
+    events = [
+        heparin(10, starts=10, record="heparin", patient="B"),
+        merge(70, "B", "A"),
+        response(72, alert_id("A", episode_id("feed", "heparin"), "HEP-02"), "acknowledge", patient="A"),
+        unmerge(80, "B", "A"),
+    ]
+    for order in itertools.permutations(events):
+        now = told(order, 81, as_given=True).standing()["HEP-02"]
+        assert (now.patient_id, now.state) == ("B", "acknowledged")
