@@ -96,7 +96,7 @@ class Pregnancies(msgspec.Struct, frozen=True):
         return self.feeding(day) in FED
 
     def phase(self, day: date) -> Phase:
-        """The phase of a local day (clinical/README of the evidence sheet, section Phases)."""
+        """The phase of a local day (docs/intervals.md, Phases)."""
         p = self.latest_start(day)
         if p is None or (p.lost_on and day > p.lost_on):
             return "PRE"

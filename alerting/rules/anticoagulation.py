@@ -1,6 +1,6 @@
 """Days of therapeutic anticoagulation, as far as doses tell.
 
-Source: evidence sheet 2.3; intervals.csv SAF-06 (note).
+Source: docs/evidence.md 2.3; docs/intervals.md SAF-06 (note).
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,6 +1,6 @@
 """Back pain in the months in which osteoporosis of pregnancy shows itself.
 
-Source: intervals.csv SPN-01; Qian 2021 BMC Musculoskelet Disord 22:926.
+Source: docs/intervals.md SPN-01; Qian 2021 BMC Musculoskelet Disord 22:926.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """Bone density before menopause: a Z-score below the expected range, and a T-score where a Z-score belongs.
 
-Source: intervals.csv BMD-01 and BMD-02; ISCD 2005.
+Source: docs/intervals.md BMD-01 and BMD-02; ISCD 2005.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """Bone drugs as orders, supplies and doses: when each is active, and what has no order to end it.
 
-Source: intervals.csv SAF-01 and SAF-02. A class holds the named drug and its kin: teriparatide and abaloparatide,
+Source: docs/intervals.md SAF-01 and SAF-02. A class holds the named drug and its kin: teriparatide and abaloparatide,
 raloxifene and bazedoxifene.
 """
 

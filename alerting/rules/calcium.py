@@ -1,6 +1,6 @@
 """Critical calcium: ionised before adjusted before total, and a low total alone never.
 
-Source: intervals.csv CAL-01; evidence sheet 4.2.
+Source: docs/intervals.md CAL-01; docs/evidence.md 4.2.
 """
 
 from bisect import bisect_left

@@ -1,6 +1,6 @@
 """A bone drug begun in a woman who may become pregnant: what makes the beginning safe, and what ends the question.
 
-Source: intervals.csv SAF-02.
+Source: docs/intervals.md SAF-02.
 """
 
 from collections.abc import Iterable, Iterator

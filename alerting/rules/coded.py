@@ -1,7 +1,7 @@
 """Coded conditions in clinical time.
 
-Source: clinical README: a condition without `onset_at` dates from its record's first `recorded_at`; refuted ones say
-nothing.
+Source: docs/intervals.md, Conditions: one without `onset_at` dates from its record's first `recorded_at`; refuted ones
+say nothing.
 """
 
 from collections.abc import Iterable, Iterator

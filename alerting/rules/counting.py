@@ -1,4 +1,4 @@
-"""Counting exposed days and mean doses, as evidence sheet 2.5 and intervals.csv HEP-01..03 have it."""
+"""Counting exposed days and mean doses, as docs/evidence.md 2.5 and docs/intervals.md HEP-01..03 have it."""
 
 from collections import deque
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Heparin whose unit or dose is not clear: its days count as exposed, its amount as unknown.
 
-Source: intervals.csv DQ-03; evidence sheet 2.3 and 2.5.
+Source: docs/intervals.md DQ-03; docs/evidence.md 2.3 and 2.5.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """What is lacking of a pregnancy's records: its dating, and how the child is fed.
 
-Source: intervals.csv DQ-01 and DQ-02.
+Source: docs/intervals.md DQ-01 and DQ-02.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """What the service cannot judge, or judged anew: results that do not convert, and records late or corrected.
 
-Source: intervals.csv DQ-04 and DQ-05.
+Source: docs/intervals.md DQ-04 and DQ-05.
 """
 
 from collections.abc import Iterator

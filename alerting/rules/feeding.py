@@ -1,6 +1,6 @@
 """Continuous lactation: how long a child has been fed without a gap that counts.
 
-Source: intervals.csv LAC-01. Shared, so that the risk-factor score may read it and LAC-01 the score.
+Source: docs/intervals.md LAC-01. Shared, so that the risk-factor score may read it and LAC-01 the score.
 """
 
 from collections.abc import Iterable, Iterator

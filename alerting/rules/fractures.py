@@ -1,6 +1,6 @@
 """Fractures as they were imaged or coded, and those that a finding of the spine or hip rests on.
 
-Source: intervals.csv SPN-02, HIP-02 and MRK-01; clinical README (a condition without `onset_at` dates from its first
+Source: docs/intervals.md SPN-02, HIP-02 and MRK-01, and Conditions (one without `onset_at` dates from its first
 `recorded_at`; codes of follow-up and sequela speak of an earlier fracture).
 """
 

@@ -1,6 +1,6 @@
 """Glucocorticoid exposure: days of at least 2.5 mg prednisone equivalent, without courses for fetal lungs.
 
-Source: intervals.csv SEC-04; evidence sheet 2.5.1 (layers) and 4.2.
+Source: docs/intervals.md SEC-04; docs/evidence.md 2.5.1 (layers) and 4.2.
 """
 
 from collections import deque

@@ -1,6 +1,6 @@
 """Heparin: long exposure, the published fracture range, and prolonged low-molecular-weight heparin.
 
-Source: intervals.csv HEP-01 to HEP-04 and HEP-06; evidence sheet 2.4 and 2.5.
+Source: docs/intervals.md HEP-01 to HEP-04 and HEP-06; docs/evidence.md 2.4 and 2.5.
 """
 
 from collections.abc import Callable, Iterator

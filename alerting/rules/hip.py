@@ -1,6 +1,6 @@
 """The hip: pain that limits weight-bearing, and fracture of the femoral neck.
 
-Source: intervals.csv HIP-01 and HIP-02.
+Source: docs/intervals.md HIP-01 and HIP-02.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """Transient osteoporosis of the hip: watch the other side, and what has not resolved after a year.
 
-Source: intervals.csv HIP-03 and HIP-04; evidence sheet 1.3.
+Source: docs/intervals.md HIP-03 and HIP-04; docs/evidence.md 1.3.
 """
 
 from collections.abc import Iterable, Iterator

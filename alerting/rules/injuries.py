@@ -1,6 +1,6 @@
 """Major injuries as patients reported them: a fracture after one is no fragility fracture.
 
-Source: intervals.csv SPN-02 and HIP-02 (an `injury` of a symptom report).
+Source: docs/intervals.md SPN-02 and HIP-02 (an `injury` of a symptom report).
 """
 
 from bisect import bisect_right

@@ -1,6 +1,6 @@
 """Lactation: six months of it, and six months of it with a strong risk factor.
 
-Source: intervals.csv LAC-01 and LAC-02. The words are neutral on breast-feeding.
+Source: docs/intervals.md LAC-01 and LAC-02. The words are neutral on breast-feeding.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Samples that say nothing about bone: total alkaline phosphatase in pregnancy, markers that cannot be compared.
 
-Source: intervals.csv MRK-05 and MRK-06; evidence sheet 3.6. Raised as info, delivered to nobody.
+Source: docs/intervals.md MRK-05 and MRK-06; docs/evidence.md 3.6. Raised as info, delivered to nobody.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """Bone turnover markers as series of samples, each with its phase and with what makes it not comparable.
 
-Source: intervals.csv MRK-06; evidence sheet 3.5 (phase groups) and 3.6 (pre-analytical).
+Source: docs/intervals.md MRK-06; docs/evidence.md 3.5 (phase groups) and 3.6 (pre-analytical).
 """
 
 from collections.abc import Iterable, Iterator

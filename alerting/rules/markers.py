@@ -1,7 +1,7 @@
 """Bone turnover markers: a rise beyond the least significant change, resorption still high after weaning.
 
 Topic: no marker diagnoses pregnancy- and lactation-associated osteoporosis; what counts is the trend in one phase.
-Source: intervals.csv MRK-01, MRK-02; evidence sheet 3.1 to 3.5.
+Source: docs/intervals.md MRK-01, MRK-02; docs/evidence.md 3.1 to 3.5.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """A monoclonal protein or a skewed light chain ratio together with a fragility fracture.
 
-Source: intervals.csv SEC-03.
+Source: docs/intervals.md SEC-03.
 """
 
 from collections.abc import Callable, Iterator

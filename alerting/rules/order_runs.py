@@ -1,6 +1,6 @@
 """Orders as runs: from the first active version to the stop, holds included.
 
-Source: the contract's timeline of orders; a hold says nothing of the days before and does not end an order.
+Source: docs/intervals.md, Orders; a hold says nothing of the days before and does not end an order.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """Recovery of bone density a year after weaning.
 
-Source: intervals.csv LAC-04: spontaneous recovery is expected during the 12 months after weaning.
+Source: docs/intervals.md LAC-04: spontaneous recovery is expected during the 12 months after weaning.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """Reports of pain, and what two of them tell: that pain lasts, or that it is over.
 
-Source: clinical README: a symptom is one report; no later report means unknown, not gone.
+Source: docs/intervals.md, Reports: a symptom is one report; no later report means unknown, not gone.
 """
 
 from bisect import bisect_left, bisect_right

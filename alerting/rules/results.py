@@ -1,6 +1,6 @@
 """What a laboratory result allows: a result `<x` or `>x` meets a limit only if every value that it allows does.
 
-Source: clinical README, Comparators.
+Source: docs/intervals.md, Comparators.
 """
 
 from collections.abc import Iterator

@@ -48,7 +48,7 @@ class RiskItems(msgspec.Struct, frozen=True):
     def score(self, at: datetime) -> int:
         """The sum of the weights of the items that hold at an instant: for display, no rule reads it.
 
-        Source: evidence sheet 7, heuristic.
+        Source: docs/evidence.md 7, heuristic.
         """
         return sum(WEIGHTS.get(name, 0) for name, intervals in self.items if holds(intervals, at))
 

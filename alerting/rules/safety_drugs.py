@@ -1,6 +1,6 @@
 """Bone drugs in pregnancy, and in a woman who may become pregnant.
 
-Source: intervals.csv SAF-01 and SAF-02; evidence sheet 1.2 (caution, and the exposures that were reassuring).
+Source: docs/intervals.md SAF-01 and SAF-02; docs/evidence.md 1.2 (caution, and the exposures that were reassuring).
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
 """Imaging with radiation that is planned in pregnancy: DXA, which can wait.
 
-Source: intervals.csv SAF-04; evidence sheet 1.2 and 5 (avoided in pregnancy; the dose is very low, so an override must
-be possible).
+Source: docs/intervals.md SAF-04; docs/evidence.md 1.2 and 5 (avoided in pregnancy; the dose is very low, so an override
+must be possible).
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Long rest in pregnancy and the early puerperium: thrombosis and muscle loss.
 
-Source: intervals.csv SAF-06; evidence sheet 1.2 (long rest causes other complications).
+Source: docs/intervals.md SAF-06; docs/evidence.md 1.2 (long rest causes other complications).
 """
 
 from collections.abc import Iterable, Iterator

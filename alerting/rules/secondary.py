@@ -1,6 +1,6 @@
 """Thyroid excess, a secondary cause that blood tests show.
 
-Source: intervals.csv SEC-02; evidence sheet 4.1 (limits by trimester) and 4.2.
+Source: docs/intervals.md SEC-02; docs/evidence.md 4.1 (limits by trimester) and 4.2.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """The spine: measured loss of height, and signs that nobody imaged.
 
-Source: intervals.csv SPN-03 and SPN-04.
+Source: docs/intervals.md SPN-03 and SPN-04.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """Fragility fractures of the spine, pelvic ring and ribs, and a new pregnancy after one.
 
-Source: intervals.csv SPN-02 and SPN-06; Kyvernitakis 2018 Osteoporos Int 29:135.
+Source: docs/intervals.md SPN-02 and SPN-06; Kyvernitakis 2018 Osteoporos Int 29:135.
 """
 
 from collections.abc import Iterator, Sequence

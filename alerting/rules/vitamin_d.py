@@ -1,6 +1,6 @@
 """Vitamin D deficiency, and the 25-OH vitamin D that the risk-factor score reads too.
 
-Source: intervals.csv VIT-01 and VIT-02; evidence sheet 4.2.
+Source: docs/intervals.md VIT-01 and VIT-02; docs/evidence.md 4.2.
 """
 
 from collections.abc import Iterable, Iterator

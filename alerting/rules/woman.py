@@ -1,6 +1,6 @@
 """Who the patient is, and what was last said of a risk factor: age, sex, menopause, contraception.
 
-Source: intervals.csv SAF-02 and BMD-01.
+Source: docs/intervals.md SAF-02 and BMD-01.
 """
 
 from collections.abc import Iterable

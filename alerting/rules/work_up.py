@@ -1,6 +1,6 @@
 """The work-up of a fragility fracture: nine tests, and when each was first resulted.
 
-Source: intervals.csv SEC-01; evidence sheet 7; AACE 2010 table 17.
+Source: docs/intervals.md SEC-01; docs/evidence.md 7; AACE 2010 table 17.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """A fragility fracture or low bone density whose work-up is not complete after two weeks.
 
-Source: intervals.csv SEC-01.
+Source: docs/intervals.md SEC-01.
 """
 
 from collections.abc import Iterable, Iterator

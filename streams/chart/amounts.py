@@ -1,6 +1,6 @@
 """What a dose is worth: IU for heparins, mg for everything else; unknown rather than guessed.
 
-Source: evidence sheet 2.3 (1 mg enoxaparin = 100 anti-Xa IU; nadroparin 9,500 IU/mL) and data rule DQ-03.
+Source: docs/evidence.md 2.3 (1 mg enoxaparin = 100 anti-Xa IU; nadroparin 9,500 IU/mL) and data rule DQ-03.
 """
 
 from collections.abc import Callable

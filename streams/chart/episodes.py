@@ -1,6 +1,6 @@
 """Heparin episodes: heparin outside pregnancy, watched in every patient.
 
-Source: the contract's Episode; intervals.csv HEP-01 (scope).
+Source: docs/intervals.md, Episodes, and HEP-01 (scope).
 """
 
 from collections.abc import Iterable

@@ -90,7 +90,7 @@ def _says(words: tuple[str, ...], *texts: str | None) -> bool:
 def _flush(drug: _Drug, dose: Quantity | None, route: str | None, unit: str | None, *texts: str | None) -> bool:
     """A flush or lock: said so, a product weaker than 250 IU/mL, or at most 500 IU into a line.
 
-    Source: evidence sheet 2.5.1 and 2.5.2.
+    Source: docs/evidence.md 2.5.1 and 2.5.2.
     """
     if drug.drug_class not in _HEPARINS:
         return False

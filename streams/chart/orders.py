@@ -1,6 +1,6 @@
 """Orders as the rules read them: every version with the span over which it is in force.
 
-Source: the contract's rules for `prescription` and `care_order` records; evidence sheet 2.5.1.
+Source: docs/intervals.md, Orders; docs/evidence.md 2.5.1.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Pregnancies from their records: which speak of one, how it is dated, when its episode begins and ends.
 
-Source: evidence sheet, sections Dating, Phases and the contract's Episode. Naegele: due date = LMP + 280 d.
+Source: docs/intervals.md, Dating, Phases and Episodes. Naegele: due date = LMP + 280 d.
 """
 
 from collections.abc import Iterable, Sequence

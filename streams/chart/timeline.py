@@ -1,6 +1,6 @@
 """Orders as timelines: each version holds from its `effective_from` until the next.
 
-Source: the contract's rules for `prescription` and `care_order` records.
+Source: docs/intervals.md, Orders.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """Results whose number cannot be used, and what clears them up.
 
-Source: intervals.csv DQ-04. A chart in which every result converts keeps nothing here.
+Source: docs/intervals.md DQ-04. A chart in which every result converts keeps nothing here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -12,7 +12,7 @@ from schemas.events import AnyEvent
 class Site:
     """Settings of the intake.
 
-    Topic: identity as the contract has it: `AUTHORITY|number`, bare for the default assigner.
+    Topic: identity as docs/intake.md has it: `AUTHORITY|number`, bare for the default assigner.
     """
 
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))

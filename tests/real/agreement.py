@@ -34,7 +34,7 @@ REVIEWED: Final[dict[tuple[str, str], str]] = {
         "we keep the text, as the code is unmapped and one OBX has one value."
     ),
     ("*", "lab_result status"): (
-        "OBX-11 `S` is a partial result: preliminary in the contract; the other converter has no word for it."
+        "OBX-11 `S` is a partial result: preliminary here; the other converter has no word for it."
     ),
     ("RDS-O13-01", "dispense status"): (
         "RDS says that something was dispensed: completed; the other converter has no word for it."
