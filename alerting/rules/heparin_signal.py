@@ -1,6 +1,6 @@
 """A sign of a fracture in a patient under heparin, or after it.
 
-Source: intervals.csv HEP-05; Wise 1980, Wunderer 1990, Ozdemir 2015 (cases).
+Source: docs/intervals.md HEP-05; Wise 1980, Wunderer 1990, Ozdemir 2015 (cases).
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """The exposure ledger of a class of drugs, day by day: administered before dispensed before ordered, never added.
 
-Source: evidence sheet 2.5 (counting); all of it heuristic, and said so in docs/counting.md.
+Source: docs/evidence.md 2.5 (counting); all of it heuristic, and said so in docs/counting.md.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

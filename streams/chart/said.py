@@ -1,6 +1,6 @@
 """What was said of doses, version by version, with the amount a day that each comes to.
 
-Source: intervals.csv DQ-03, which reads all versions.
+Source: docs/intervals.md DQ-03, which reads all versions.
 """
 
 from collections import defaultdict
