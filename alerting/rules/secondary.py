@@ -84,14 +84,11 @@ def _sign(tsh: _Test, ft4: _Test | None, why: str) -> Sign:
 
 
 def _with_ft4(judge: Judge, tsh: Sequence[_Test], ft4: Sequence[_Test]) -> Iterator[Sign]:
-    """Suppressed TSH and high free T4 within 30 days, unless TSH recovered in between."""
-    recovered = [t.at for t in tsh if _recovered(judge, t)]
+    """Suppressed TSH and high free T4 within 30 days, whichever came first."""
     high = [one for one in ft4 if _high(judge, one)]
     for low in (t for t in tsh if _suppressed(judge, t)):
         for one in high:
-            if not judge.at_most("apart", abs((one.day - low.day).days)):
-                continue
-            if not any(low.at < at <= one.at for at in recovered):
+            if judge.at_most("apart", abs((one.day - low.day).days)):
                 yield _sign(low, one, f"free T4 {reading(one.lab)}")
 
 
