@@ -2,28 +2,44 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from typing import Final
 
 import msgspec
 
 from alerting.judge import Judge
 from schemas.days import FOREVER
-from schemas.intervals import Intervals, Sign, runs
+from schemas.intervals import Evidence, Intervals, Sign, runs
 from schemas.views import Pregnancy
 
 Ends = Callable[[Sequence[Sign]], datetime | None]
 
 
-def finding_runs(signs: Iterable[Sign], ends: Ends, episode: str, limit: datetime) -> Intervals:
-    """The findings that signs open and prolong; one that would end when it begins never was."""
+_FIRST: Final = 4
+_LATEST: Final = 20  # an alert is read by people: what began it and the latest lead to the rest
+
+
+def _own(signs: Iterable[Sign], ends: Ends, episode: str, limit: datetime) -> Intervals:
     found = runs(signs, ends, limit)
     return tuple(msgspec.structs.replace(i, episode=episode) for i in found if i.began < i.ended)
 
 
+def finding_runs(signs: Iterable[Sign], ends: Ends, episode: str, limit: datetime) -> Intervals:
+    """The findings that signs open and prolong; one that would end when it begins never was."""
+    return tuple(msgspec.structs.replace(i, evidence=_readable(i.evidence)) for i in _own(signs, ends, episode, limit))
+
+
+def _readable(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    return evidence if len(evidence) <= _FIRST + _LATEST else (*evidence[:_FIRST], *evidence[-_LATEST:])
+
+
 def alert_runs(signs: Iterable[Sign], closes: Ends, episode: str, limit: datetime) -> Intervals:
-    """Findings that last to the end of the episode; `closes` ends the alert, and a sign after that begins anew."""
+    """Findings that last to the end of the episode; `closes` ends the alert, and a sign after that begins anew.
+
+    All signs are kept as evidence: other rules read from it which fractures an episode had.
+    """
     return tuple(
         msgspec.structs.replace(i, ended=limit, closed=i.ended if i.ended < limit else FOREVER)
-        for i in finding_runs(signs, closes, episode, limit)
+        for i in _own(signs, closes, episode, limit)
     )
 
 

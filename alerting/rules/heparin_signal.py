@@ -5,6 +5,7 @@ Source: docs/intervals.md HEP-05; Wise 1980, Wunderer 1990, Ozdemir 2015 (cases)
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -13,18 +14,18 @@ from alerting.judge import Judge
 from alerting.rule import Rule
 from alerting.rules.alert_runs import finding_runs
 from alerting.rules.back_pain import BACK, lasting_pain
-from alerting.rules.counting import counts
 from alerting.rules.fractures import FRACTURES, Fracture
 from alerting.rules.heights import HEIGHT_LOSSES
 from alerting.rules.reports import Report, reports
+from alerting.rules.signal_exposure import Exposure, Where, episode_of, falls_in
 from alerting.rules.spine_fractures import told
 from alerting.rules.studies import MRI, SPINE, Instants, Seen, earliest, recent, studies
 from alerting.rules.work_up import WORK_UP, WorkUp
-from schemas.days import FOREVER, ONE_DAY
-from schemas.definitions import Name, Reader
+from schemas.days import FOREVER
+from schemas.definitions import Reader
 from schemas.facts import ProcedureDone
 from schemas.intervals import Evidence, Interval, Intervals, Severity, Sign
-from schemas.views import EPISODES, PREGNANCIES, Episodes, Ledger, Pregnancy, ledger, winners
+from schemas.views import EPISODES, PREGNANCIES, ledger, winners
 
 _UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
 _IMAGING, _PROCEDURES = winners("imaging"), winners("procedure")
@@ -89,65 +90,11 @@ def _vertebral(chart: Reader) -> Iterator[Fracture]:
     return (f for f in chart[FRACTURES] if f.bone == "vertebral_fracture" and not f.old)
 
 
-# ---- exposure on the day of a sign
-
-
-class _Where(msgspec.Struct, frozen=True):
-    """The episode that a sign falls in, and when that ends."""
-
-    episode: str
-    ended: datetime
-    pregnancy: Pregnancy | None = None
-
-
-def _where(episodes: Episodes, at: datetime) -> _Where | None:
-    """The pregnancy episode of an instant, else the heparin episode that began last; None: no heparin for long."""
-    p = next((p for p in episodes.pregnancies if p.holds(at)), None)
-    if p is not None:
-        return _Where(p.episode, p.ended, p)
-    held = [h for h in episodes.heparin if h.holds(at)]
-    return _Where(held[-1].episode, held[-1].ended) if held else None
-
-
-def _episode(episodes: Episodes, at: datetime) -> str | None:
-    where = _where(episodes, at)
-    return where.episode if where is not None else None
-
-
-class _Exposure:
-    """The exposed days of one class that count on the day of a sign."""
-
-    def __init__(self, chart: Reader, name: Name[Ledger]) -> None:
-        self.exposure = chart[name]
-        self.heparin = chart[EPISODES].heparin
-        self.counts = {(c.episode, c.began): c for c in counts(chart[EPISODES], self.exposure, chart.calendar)}
-
-    def days(self, where: _Where, day: date) -> int:
-        """Exposed days up to a day, those of heparin episodes that ended before the LMP included."""
-        own = [c for (episode, _), c in self.counts.items() if episode == where.episode]
-        p = where.pregnancy
-        if p is None:
-            return sum(self.exposure.count(c.first, day) for c in own)
-        own = [c for c in own if c.began == p.began]
-        first = own[0].first if own else p.start
-        before = sum(
-            self.exposure.count(h.counts_from, min(h.last, first - ONE_DAY))
-            for h in self.heparin
-            if h.last is not None and h.last < p.start
-        )
-        return before + self.exposure.count(first, day)
-
-    def since_last(self, day: date) -> int | None:
-        """Days since the last exposed day."""
-        last = self.exposure.last_by(day)
-        return None if last is None else (day - last).days
-
-
 class _Judged(msgspec.Struct, frozen=True):
     """A sign under enough heparin; `critical`: not pain alone under low-molecular-weight heparin alone."""
 
     sign: Sign
-    where: _Where
+    where: Where
     critical: bool
 
 
@@ -158,12 +105,12 @@ class _HeparinSignal:
         self.calendar = chart.calendar
         self.judge = judge
         self.episodes = chart[EPISODES]
-        self.exposures = {"ufh": _Exposure(chart, _UFH), "lmwh": _Exposure(chart, _LMWH)}
+        self.exposures = {"ufh": Exposure(chart, _UFH), "lmwh": Exposure(chart, _LMWH)}
         self.work_up: WorkUp = chart[WORK_UP]
         self.fractures = tuple(_vertebral(chart))
         self.cleared = Instants(s.at for s in studies(chart[_IMAGING], SPINE, MRI) if _clears(s))
 
-    def exposed(self, where: _Where, day: date, drug: str) -> int | None:
+    def exposed(self, where: Where, day: date, drug: str) -> int | None:
         """How many days count under a drug, if they are enough and not long ago."""
         exposure = self.exposures[drug]
         if not exposure.exposure.stretches:
@@ -174,7 +121,7 @@ class _HeparinSignal:
 
     def judged(self, signal: _Signal) -> _Judged | None:
         """The signal as a sign, if there is enough heparin on its day."""
-        where, day = _where(self.episodes, signal.at), self.calendar.day(signal.at)
+        where, day = falls_in(self.episodes, signal.at), self.calendar.day(signal.at)
         self.judge.looks_at(day)
         if where is None:
             return None
@@ -192,20 +139,21 @@ class _HeparinSignal:
     def findings(self, found: Sequence[_Judged]) -> Iterator[Interval]:
         """The findings of one episode."""
         where = found[0].where
+        fractures = [f for f in self.fractures if episode_of(self.episodes, f.at) == where.episode]
+        worked_up = cache(lambda began: self.worked_up(fractures, began))
 
         def ends(run: Sequence[Sign]) -> datetime | None:
-            return earliest(self.cleared.first_after(run[-1].at), self.worked_up(where, run[0].at))
+            return earliest(self.cleared.first_after(run[-1].at), worked_up(run[0].at))
 
         for interval in finding_runs((j.sign for j in found), ends, where.episode, where.ended):
             own = [j for j in found if interval.holds(j.sign.at)]
             yield msgspec.structs.replace(interval, steps=_steps(own))
 
-    def worked_up(self, where: _Where, began: datetime) -> datetime:
-        """When a finding's latest fracture is worked up.
+    def worked_up(self, known: Sequence[Fracture], began: datetime) -> datetime:
+        """When a finding's latest fracture is worked up; FOREVER: not yet.
 
         A fracture from before counts only where its work-up did not end what was there before.
         """
-        known = [f for f in self.fractures if _episode(self.episodes, f.at) == where.episode]
         earlier = [f for f in known if f.at < began]
         ended = self._worked_up(earlier[-1], earlier[-1]) if earlier else FOREVER
         if ended <= began:
