@@ -76,7 +76,7 @@ def works(monitor: Monitor, tables: Tables) -> tuple[dict[str, Callable[[], obje
         day = (at.date() - DAY0).days + 1
         asked = {
             "unread": course.lab(day, "2842-3", "ng/mL", 100, 200),
-            "update": course.say("patient", instant(day), birth_date="1993-05-04", sex="female"),
+            "update": course.update(day),
             "potassium": course.lab(day, "2823-3", "mmol/L", 3.6, 4.4),
             "marker": course.lab(day, "41171-0", "ng/mL", 0.25, 0.6),
             "pain": course.say("symptom", instant(day), symptom="back_pain", score=3, observed_at=instant(day)),
@@ -102,7 +102,7 @@ def times(monitor: Monitor, tables: Tables) -> Iterator[Row]:
     for facts in (40, 400):
         yield row(f"fold and rules: prolactin, which no rule reads, {facts} facts", f"unread {facts}", 2)
     for facts in (40, 400):
-        yield row(f"fold and rules: patient update, {facts} facts", f"update {facts}")
+        yield row(f"fold and rules: patient update, {facts} facts", f"update {facts}", 2)
     for facts in (40, 400):
         yield row(f"fold and rules: potassium, {facts} facts", f"potassium {facts}")
     yield row("fold and rules: CTX, 40 facts", "marker 40", 20, " (aim 8)")

@@ -86,6 +86,8 @@ class Plan:
 
     def derive_again(self, values: Values, changed: Mapping[str, Any]) -> tuple[Values, set[str]]:
         """The values after a change of base values, and the names of all that changed."""
+        if not changed:
+            return values, set()
         fresh = values.with_changes(changed)
         touched = set(changed)
         reader = Reader(fresh, self.calendar)

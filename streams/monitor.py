@@ -29,6 +29,7 @@ from streams.derivation import Values
 from streams.nouns import plan_of
 
 TICK: Final = Cause()
+_PATIENT: Final = records("patient")
 
 
 OwnerOf = Callable[[str], str]
@@ -81,8 +82,8 @@ class Monitor:
         known = {key: value for key, value in changed.items() if key in self.plan.base}
         values, touched = self.plan.derive_again(chart.values, known)
         fresh = Chart(chart.patient_id, facts, chart.told, values, ids, chart.next_check_at)
-        heard = not touched.isdisjoint(self._decisive) or fresh.deceased_at() != chart.deceased_at()
-        fresh.settled = chart.settled and not heard
+        died = _PATIENT.key in changed and fresh.deceased_at() != chart.deceased_at()
+        fresh.settled = chart.settled and not died and touched.isdisjoint(self._decisive)
         return fresh
 
     # ---- deciding

@@ -76,9 +76,14 @@ class Course:
             assay="A1",
         )
 
+    def update(self, day: float) -> dict[str, Any]:
+        """Who she is, once more."""
+        who = {"birth_date": "1993-05-04", "sex": "female", "name": "Muster Maria"}
+        return self.say("patient", instant(day), **who) | {"record_id": "patient:4711008"}
+
     def booking(self) -> Iterator[dict[str, Any]]:
         """Who she is, the pregnancy, and the heparin that begins in week 12."""
-        yield self.say("patient", instant(56), birth_date="1993-05-04", sex="female", name="Muster Maria")
+        yield self.update(56)
         dated = {
             "last_menstrual_period": local_day(0),
             "estimated_due_date": local_day(280),
