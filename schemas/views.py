@@ -315,7 +315,7 @@ class Episodes(msgspec.Struct, frozen=True):
         for p in self.pregnancies:
             if p.holds(at):
                 return p.episode
-        return next((h.episode for h in self.heparin if h.holds(at)), NO_EPISODE)
+        return next((h.episode for h in reversed(self.heparin) if h.holds(at)), NO_EPISODE)
 
 
 NO_EPISODE: Final = "none"

@@ -23,16 +23,19 @@ def _answer(fact: Fact) -> Answer:
 
 
 def _former(episode: str, current: Episodes, found: Iterable[Records]) -> Iterator[str]:
-    """The identities that an episode may have had: those of records that identify no other episode now."""
+    """The identities that an episode's alerts may have had before its records were known.
+
+    Topic: heparin paged in week 6 belonged to the heparin episode until the pregnancy was recorded in week 12. Records
+    that identify another pregnancy now are none of them; whether an answer is too early is judged by its time.
+    """
     yield episode
-    others = {p.episode for p in current.pregnancies} | {h.episode for h in current.heparin}
+    others = {p.episode for p in current.pregnancies} - {episode}
     for group in found:
         for record in group:
             identity = episode_id(*record.key)
             if identity not in others:
                 yield identity
-    if episode != NO_EPISODE:
-        yield NO_EPISODE
+    yield NO_EPISODE
 
 
 def answers_to(rule_ids: Iterable[str]) -> Definition[Answers]:

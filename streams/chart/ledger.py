@@ -12,11 +12,12 @@ import msgspec
 
 from schemas.days import ONE_DAY, Calendar
 from schemas.definitions import Definition, Reader, Record, Records, records
-from schemas.facts import Dose, Fact, Measured, Order, Supply
+from schemas.facts import Dose, Fact, Order, Supply
 from schemas.views import Layer, Ledger, Stretch, ledger
-from streams.chart.amounts import HEPARINS, MOST_IU_A_DAY, Drug, WeightAt, a_day, hourly, one_dose
+from streams.chart.amounts import HEPARINS, MOST_IU_A_DAY, Drug, a_day, hourly, one_dose
 from streams.chart.orders import timelines
 from streams.chart.timeline import Span
+from streams.chart.weights import Weights
 
 LONGEST_ASSUMED: Final = 14
 _GIVEN: Final = frozenset({"completed", "in_progress", "stopped"})
@@ -48,7 +49,7 @@ class _Cover(msgspec.Struct, frozen=True):
 class _Ledger:
     """One building of a ledger."""
 
-    def __init__(self, drug_class: str, calendar: Calendar, weight: WeightAt, worth: Worth) -> None:
+    def __init__(self, drug_class: str, calendar: Calendar, weight: Weights, worth: Worth) -> None:
         self.drug_class = drug_class
         self.calendar = calendar
         self.weight = weight
@@ -75,9 +76,20 @@ class _Ledger:
             first, last = self._days(span.begins, span.ends)
             if last is not None and last < first:
                 continue
-            daily = self._ordered_amount(order, span)
-            no_dose = order.dose is None and order.rate is None
-            yield _Cover(first, last, span.begins, self.sane(daily), span.fact, order_id, no_dose)
+            yield from self._by_weight(order, span, order_id, first, last)
+
+    def _by_weight(
+        self, order: Order, span: Span, order_id: str, first: date, last: date | None
+    ) -> Iterator[_Cover]:
+        """One cover, or one for each weight in force where the dose is by the kilogram."""
+        by_weight = any(unit is not None and "/kg" in unit for unit in (order.unit, order.rate_unit))
+        no_dose = order.dose is None and order.rate is None
+        cuts = [first, *(self.weight.changes(first, last) if by_weight else ())]
+        for i, day in enumerate(cuts):
+            begins = span.begins if i == 0 else self.calendar.midnight(day)
+            until = cuts[i + 1] - ONE_DAY if i + 1 < len(cuts) else last
+            daily = self.sane(self.worthy(order.drug, a_day(order, self.weight(begins))))
+            yield _Cover(day, until, begins, daily, span.fact, order_id, no_dose)
 
     def _days(self, begins: datetime, ends: datetime | None) -> tuple[date, date | None]:
         """The local days that [begins, ends) touches."""
@@ -267,7 +279,7 @@ def _winning(found: Iterable[Record]) -> list[Fact]:
     return [r.winner for r in found if r.winner is not None]
 
 
-def build(found: Records, drug_class: str, calendar: Calendar, weight: WeightAt, worth: Worth) -> Ledger:
+def build(found: Records, drug_class: str, calendar: Calendar, weight: Weights, worth: Worth) -> Ledger:
     """The ledger of the records of one class.
 
     Topic: `found` may hold orders whose other versions are of another class; those versions expose to nothing here.
@@ -290,27 +302,13 @@ def build(found: Records, drug_class: str, calendar: Calendar, weight: WeightAt,
     return Ledger(tuple(_assume(stretches, calendar)))
 
 
-def weights_of(facts: Records) -> WeightAt:
-    """The last weight on or before an instant, in kg."""
-    known = sorted(
-        (p.observed_at, p.value)
-        for f in _winning(facts)
-        if isinstance(p := f.payload, Measured) and p.value is not None
-    )
-
-    def at(instant: datetime) -> Decimal | None:
-        return next((value for seen, value in reversed(known) if seen <= instant), None)
-
-    return at
-
-
 def ledger_of(drug_class: str, worth: Worth = as_it_is) -> Definition[Ledger]:
     """The definition of the ledger of a class: [IU] a day for heparins, else mg a day times `worth`."""
     drugs, weights = records(f"drug/{drug_class}"), records("measurement/body_weight")
 
     def derive(chart: Reader) -> Ledger:
         found = chart[drugs]
-        return build(found, drug_class, chart.calendar, weights_of(chart[weights]), worth) if found else Ledger()
+        return build(found, drug_class, chart.calendar, Weights(chart[weights], chart.calendar), worth) if found else Ledger()
 
     reads: tuple[Any, ...] = (drugs, weights)
     return Definition(ledger(drug_class), reads, derive)

@@ -13,7 +13,7 @@ from schemas.definitions import Definition, Reader, Records, records
 from schemas.facts import Dose, Fact, Order, RecordKey, Supply
 from schemas.views import SaidDose, said_doses
 from streams.chart.amounts import WeightAt, a_day, hourly, one_dose
-from streams.chart.ledger import weights_of
+from streams.chart.weights import Weights
 
 _GIVEN: Final = frozenset({"completed", "in_progress", "stopped"})
 _SECONDS_AN_HOUR: Final = Decimal(3600)
@@ -63,7 +63,7 @@ def said_of(drug_class: str) -> Definition[tuple[SaidDose, ...]]:
     drugs, weights = records(f"drug/{drug_class}"), records("measurement/body_weight")
 
     def said(chart: Reader) -> Iterator[SaidDose]:
-        weight = weights_of(chart[weights])
+        weight = Weights(chart[weights], chart.calendar)
         sums = _sums(chart[drugs], weight, chart.calendar)
         for record in chart[drugs]:
             for fact in record.live:
