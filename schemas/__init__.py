@@ -1,1 +1,1 @@
-"""What is said: events, charts, alerts, topics, terminology and units. Nothing here does I/O but reading its packaged tables."""
+"""What is said: events, charts, alerts, terminology and units; no I/O but reading the packaged tables."""

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.days import Calendar
 from schemas.intervals import Evidence, Interval, Severity
 from schemas.rulepack import Delivery, Limit
 
@@ -31,7 +32,9 @@ Mode = Literal["live", "shadow"]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=True, serialize_by_alias=True
+    )
 
 
 class PackIdentity(_Model):
@@ -50,8 +53,8 @@ class EvidenceItem(_Model):
     source: str | None = None
     value: str | int | float | None = None
     unit: str | None = None
-    begins: datetime | None = None
-    ends: datetime | None = None
+    begins: datetime | None = Field(default=None, alias="from")
+    ends: datetime | None = Field(default=None, alias="to")
 
 
 class LimitItem(_Model):
@@ -154,8 +157,8 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     silent: bool = False
 
 
-def evidence_item(evidence: Evidence) -> EvidenceItem:
-    """The evidence as it is shown."""
+def evidence_item(evidence: Evidence, calendar: Calendar) -> EvidenceItem:
+    """The evidence as it is shown, its instants with the site's offset."""
     return EvidenceItem(
         what=evidence.what,
         record_id=evidence.record_id or None,
@@ -163,8 +166,8 @@ def evidence_item(evidence: Evidence) -> EvidenceItem:
         source=evidence.source or None,
         value=evidence.value,
         unit=evidence.unit,
-        begins=evidence.begins,
-        ends=evidence.ends,
+        begins=calendar.local(evidence.begins) if evidence.begins else None,
+        ends=calendar.local(evidence.ends) if evidence.ends else None,
     )
 
 

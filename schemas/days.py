@@ -19,7 +19,7 @@ def to_utc(instant: datetime) -> datetime:
 class Calendar:
     """The site's time zone: which local day an instant is in, and when a day begins.
 
-    Topic: a day that begins in a gap of the clock begins at the gap's end; one whose midnight comes twice, at the first.
+    Topic: a day that begins in a gap of the clock begins at the gap's end, one whose midnight comes twice at the first.
     """
 
     def __init__(self, zone: ZoneInfo) -> None:

@@ -70,6 +70,7 @@ def finding(rule_id: str) -> Name[Intervals]:
 PATIENT_IDS: Final[Name[tuple[str, ...]]] = Name("patient_ids")
 """The surviving identity, then every identity whose facts the chart holds, sorted."""
 
+
 class LateEntry(NamedTuple):
     """A version that corrected or removed a record, or a first version that came days after its clinical time."""
 

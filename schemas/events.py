@@ -4,14 +4,17 @@ Every instant carries an offset; a day is a day of the site's time zone. Names f
 Unknown fields are ignored here and counted by the intake.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, model_validator
+from pydantic import Field, Strict, TypeAdapter, WithJsonSchema
 
+from schemas.event_parts import Act, Code, Event, Model, Quantity, Recorded, ReferenceRange, Side
 from schemas.values import Day, Identifier, Instant, Number, Text
 
-Side = Literal["left", "right", "both"]
+__all__ = ["EVENT", "KINDS", "RISK_FACTORS", "AnyEvent", "Code", "Event", "Quantity", "ReferenceRange", "Side"]
 
+Score = Annotated[Number, Field(ge=0, le=10), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10})]
+"""A numerical rating of pain, 0 to 10."""
 
 RISK_FACTORS: Final = frozenset(
     {
@@ -27,53 +30,6 @@ RISK_FACTORS: Final = frozenset(
         "menopause",
     }
 )
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
-
-
-class Code(_Model):
-    """One coding. `system` is a FHIR system URI (or a site's own)."""
-
-    system: Identifier
-    code: Identifier
-    display: Text | None = None
-
-
-class Quantity(_Model):
-    """A number with its unit: UCUM, or a local unit that the tables know."""
-
-    value: Number
-    unit: Identifier | None = None
-
-
-class ReferenceRange(_Model):
-    """The interval that the laboratory sent, in the unit of the result."""
-
-    low: Number | None = None
-    high: Number | None = None
-
-
-class Event(_Model):
-    """The fields that every event has.
-
-    `record_id` names the clinical record spoken about; a later `recorded_at` for the same (source, record_id)
-    replaces the earlier one.
-    """
-
-    event_id: Identifier
-    patient_id: Identifier
-    source: Identifier
-    record_id: Identifier
-    recorded_at: Instant
-    history: bool = False
-
-
-class _Recorded(Event):
-    """Kinds that have no status of their own."""
-
-    record_status: Literal["active", "entered_in_error", "cancelled"] = "active"
 
 
 class LabResult(Event):
@@ -175,7 +131,7 @@ class Encounter(Event):
     ends_at: Instant | None = None
 
 
-class Pregnancy(_Recorded):
+class Pregnancy(Recorded):
     """What is known of one pregnancy: its state, its dating and how it ended."""
 
     kind: Literal["pregnancy"]
@@ -188,7 +144,7 @@ class Pregnancy(_Recorded):
     ended_on: Day | None = None
 
 
-class Lactation(_Recorded):
+class Lactation(Recorded):
     """How the child is fed from a local day on; the versions form a timeline by `since`."""
 
     kind: Literal["lactation"]
@@ -197,12 +153,12 @@ class Lactation(_Recorded):
     observed_at: Instant | None = None
 
 
-class Symptom(_Recorded):
+class Symptom(Recorded):
     """One report of pain. No later report means unknown, not gone."""
 
     kind: Literal["symptom"]
     symptom: Literal["back_pain", "hip_pain", "groin_pain"]
-    score: Annotated[Number, Field(ge=0, le=10)] | None = None
+    score: Score | None = None
     sudden: bool | None = None
     injury: Literal["none", "minor", "major"] | None = None
     side: Side | None = None
@@ -212,7 +168,7 @@ class Symptom(_Recorded):
     observed_at: Instant
 
 
-class Measurement(_Recorded):
+class Measurement(Recorded):
     """Height, weight or body mass index."""
 
     kind: Literal["measurement"]
@@ -224,7 +180,7 @@ class Measurement(_Recorded):
     observed_at: Instant
 
 
-class BoneDensity(_Recorded):
+class BoneDensity(Recorded):
     """A DXA value of one site."""
 
     kind: Literal["bone_density"]
@@ -235,7 +191,7 @@ class BoneDensity(_Recorded):
     performed_at: Instant
 
 
-class ImagingFinding(_Model):
+class ImagingFinding(Model):
     """One finding of a report. `levels` are vertebrae, e.g. T12."""
 
     finding: Literal[
@@ -279,7 +235,7 @@ class Condition(Event):
     abated_at: Instant | None = None
 
 
-class RiskFactor(_Recorded):
+class RiskFactor(Recorded):
     """A risk factor said to be present or absent; a factor that RISK_FACTORS does not list is counted as unmapped."""
 
     kind: Literal["risk_factor"]
@@ -299,20 +255,7 @@ class CareOrder(Event):
     ends_at: Instant | None = None
 
 
-class _Act(_Recorded):
-    """Kinds that are acts upon an identity or an alert: without a `record_id`, the `event_id` is the record."""
-
-    record_id: Identifier = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _own_record(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("record_id") is None:
-            return {**given, "record_id": given.get("event_id")}
-        return given
-
-
-class Patient(_Act):
+class Patient(Act):
     """Who the patient is. `name` is shown to those who may see it and read by no rule."""
 
     kind: Literal["patient"]
@@ -322,21 +265,21 @@ class Patient(_Act):
     deceased_at: Instant | None = None
 
 
-class PatientMerge(_Act):
+class PatientMerge(Act):
     """`patient_id` is retired into `into`."""
 
     kind: Literal["patient_merge"]
     into: Identifier
 
 
-class PatientUnmerge(_Act):
+class PatientUnmerge(Act):
     """`patient_id` was never `into`."""
 
     kind: Literal["patient_unmerge"]
     into: Identifier
 
 
-class AlertResponse(_Act):
+class AlertResponse(Act):
     """What a clinician answered to an alert; kept though the alert is not there yet."""
 
     kind: Literal["alert_response"]
@@ -348,7 +291,7 @@ class AlertResponse(_Act):
     text: Text | None = None
 
 
-class Erasure(_Act):
+class Erasure(Act):
     """Forget this patient; facts recorded until then are refused when they come again."""
 
     kind: Literal["erasure"]

@@ -288,7 +288,7 @@ class Fact(msgspec.Struct, frozen=True):
         return (self.recorded_at, _RANKS.get(self.payload.status, _USUAL_RANK), self.event_id)
 
 
-def clinical_time(payload: Payload) -> datetime | None:
+def clinical_time(payload: Payload) -> datetime | None:  # noqa: C901, PLR0911 - one line a kind
     """The kind's own clinical time, in UTC; None for kinds that have none or only days."""
     match payload:
         case Lab():

@@ -115,9 +115,7 @@ def runs(
     def close() -> None:
         if run:
             evidence = tuple(e for sign in run for e in sign.evidence)
-            made.append(
-                Interval(run[0].at, min(end or FOREVER, limit), evidence=evidence, details=run[0].details)
-            )
+            made.append(Interval(run[0].at, min(end or FOREVER, limit), evidence=evidence, details=run[0].details))
 
     for sign in sorted(signs, key=lambda s: s.at):
         if sign.at >= limit:

@@ -297,7 +297,7 @@ class HeparinEpisode(msgspec.Struct, frozen=True):
     began: datetime
     ended: datetime
     counts_from: date
-    """The first day that counts: earlier than `first` where a course running at the end of a pregnancy is taken over."""
+    """The first day that counts: earlier than `first` where a course running at a pregnancy's end is taken over."""
 
     def holds(self, at: datetime) -> bool:
         """The instant is inside the episode."""
@@ -343,7 +343,12 @@ class Answers(msgspec.Struct, frozen=True):
         return self.by_alert.get((rule_id, episode), ())
 
     def closing(
-        self, rule_id: str, episode: str, began: datetime, actions: frozenset[str], reasons: frozenset[str] | None = None
+        self,
+        rule_id: str,
+        episode: str,
+        began: datetime,
+        actions: frozenset[str],
+        reasons: frozenset[str] | None = None,
     ) -> datetime:
         """When a counting response of these actions ended the alert that began then; FOREVER if none did.
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 import msgspec
 from pydantic import BaseModel
 
+from schemas.event_parts import Event
+
 LARGEST_MESSAGE: Final = 16 * 1024 * 1024
 """Bytes. A larger message is refused before it is parsed; a file is read line by line or resource by resource."""
 
@@ -44,7 +46,9 @@ def decode(given: bytes | str) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """Encode plain values, or a model without its empty fields, as one JSON text without line ends."""
-    if isinstance(value, BaseModel):
+    """Encode plain values or a model as one JSON text without line ends; of an event, the fields that say something."""
+    if isinstance(value, Event):
         value = value.model_dump(exclude_none=True)
+    elif isinstance(value, BaseModel):
+        value = value.model_dump()
     return _encoder.encode(value)
