@@ -119,14 +119,22 @@ class Judge:
         if self.trace:
             self.trace.on = day
 
-    def _told(self, name: str, comparison: Comparison, value: Known, met: bool) -> bool:  # noqa: FBT001
+    def _told(self, name: str, comparison: Comparison, value: Known, met: bool) -> bool:  # noqa: FBT001 - as above
         limit: Limit = self.text.limits[name]
         away = None if value is None else "0" if met else str(abs(limit.value - value))
         if self.trace:
             said = None if value is None else str(value)
             self.trace.add(
                 Condition(
-                    limit.name, comparison, met, said, str(limit.value), limit.unit, limit.flag, limit.citation, away,
+                    limit.name,
+                    comparison,
+                    met,
+                    said,
+                    str(limit.value),
+                    limit.unit,
+                    limit.flag,
+                    limit.citation,
+                    away,
                     self.trace.on,
                 )
             )

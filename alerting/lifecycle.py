@@ -32,8 +32,10 @@ class Change(msgspec.Struct, frozen=True):
     by: str | None = None
 
 
-Intervals = Callable[[str, str, str], Iterable[Interval]]
-"""The intervals of (patient_id, rule_id, episode) on the charts that are looked at."""
+Intervals = Callable[[str | None, str, str | None], Iterable[Interval]]
+"""The intervals of (patient_id, rule_id, episode) on the charts that are looked at; None: of any."""
+
+_ENDED: frozenset[State] = frozenset({"resolved", "superseded"})
 
 _STATE_TRANSITIONS: Mapping[State, Transition] = {"acknowledged": "acknowledged", "snoozed": "snoozed"}
 
@@ -50,7 +52,7 @@ class Lifecycle:
         self.cool_down = {s: timedelta(days=figures[f"cool_down_{s}"]) for s in SEVERITIES}
         self.escalate_after = {s: timedelta(hours=figures[f"escalate_{s}"]) for s in ("warning", "critical")}
 
-    def compare(  # noqa: PLR0913 - the two sides, and what explains their difference
+    def compare(
         self,
         told: Mapping[str, Told],
         stands: Mapping[str, Standing],
@@ -66,6 +68,8 @@ class Lifecycle:
             known = told[key]
             if known.state in STANDING and key not in stands:
                 changes += self._gone(known, after, stands, hidden, intervals, now, cause)
+            elif known.state in _ENDED and key not in stands and key not in hidden and cause.event_id:
+                changes += self._never_was(known, after, intervals, now, cause)
         for key in sorted(stands):
             changes += self._there(stands[key], after, now, cause)
         return after, changes
@@ -79,7 +83,7 @@ class Lifecycle:
 
     # ---- an alert that was told and does not stand
 
-    def _gone(  # noqa: PLR0913
+    def _gone(
         self,
         known: Told,
         after: dict[str, Told],
@@ -90,7 +94,7 @@ class Lifecycle:
         cause: Cause,
     ) -> Iterable[Change]:
         own = [i for i in intervals(known.patient_id, known.rule_id, known.episode) if i.began <= now]
-        successor = None if own else _successor(known, after, stands)
+        successor = None if own else _successor(known, stands)
         if successor is not None:
             yield self._transfer(known, successor, after)
             return
@@ -107,6 +111,20 @@ class Lifecycle:
             return
         corrects = cause.event_id if transition == "withdrawn" else None
         yield Change(transition, ended, _last(own, known), corrects=corrects)
+
+    def _never_was(
+        self, known: Told, after: dict[str, Told], intervals: Intervals, now: datetime, cause: Cause
+    ) -> Iterable[Change]:
+        """An alert that ended or was superseded, and whose finding a correction has undone: whoever was told is told.
+
+        Topic: a finding that goes on elsewhere (another episode, another identity) was there all the same.
+        """
+        everywhere = intervals(None, known.rule_id, None)
+        if any(i.began <= now and (i.holds(known.effective_at) or i.began >= known.effective_at) for i in everywhere):
+            return
+        ended = msgspec.structs.replace(known, state="withdrawn", sequence=known.sequence + 1)
+        after[known.alert_id] = ended
+        yield Change("withdrawn", ended, None, corrects=cause.event_id)
 
     def _transfer(self, known: Told, successor: Standing, after: dict[str, Told]) -> Change:
         """The alert goes on under another identity: remembered there as told, never paged again."""
@@ -144,7 +162,12 @@ class Lifecycle:
         yield from self._escalated(s, after, now)
 
     def _tell(
-        self, transition: Transition, s: Standing, known: Told | None, after: dict[str, Told], now: datetime,
+        self,
+        transition: Transition,
+        s: Standing,
+        known: Told | None,
+        after: dict[str, Told],
+        now: datetime,
         corrects: str | None = None,
     ) -> Change:
         told = Told(
@@ -215,7 +238,7 @@ def _last(own: Iterable[Interval], known: Told) -> Interval | None:
     return max((i for i in own if i.began <= known.effective_at), key=lambda i: i.began, default=None)
 
 
-def _successor(known: Told, after: Mapping[str, Told], stands: Mapping[str, Standing]) -> Standing | None:
+def _successor(known: Told, stands: Mapping[str, Standing]) -> Standing | None:
     """The alert that goes on with the same finding: the same rule, in the same episode or over the same time."""
     candidates = [s for s in stands.values() if s.rule_id == known.rule_id and s.alert_id != known.alert_id]
     same_time = [s for s in candidates if s.effective_at == known.effective_at or s.interval.holds(known.effective_at)]

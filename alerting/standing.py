@@ -25,9 +25,9 @@ class Findings(msgspec.Struct, frozen=True):
     by_rule: tuple[tuple[Rule, tuple[tuple[str, Interval], ...]], ...]
     answers: Answers
 
-    def of(self, rule_id: str, episode: str) -> list[Interval]:
-        """The intervals of one alert."""
-        return [i for rule, found in self.by_rule if rule.id == rule_id for e, i in found if e == episode]
+    def of(self, rule_id: str, episode: str | None) -> list[Interval]:
+        """The intervals of a rule in an episode, or in any."""
+        return [i for rule, found in self.by_rule if rule.id == rule_id for e, i in found if episode in (e, None)]
 
     def boundaries(self) -> Iterator[datetime]:
         """Every instant at which time alone changes a finding or a state."""
@@ -77,7 +77,9 @@ def _state(answers: Iterable[Answer], since: datetime, now: datetime) -> tuple[S
     return ("snoozed" if last.until is None or now < last.until else "open"), last
 
 
-def _standing(findings: Findings, rule: Rule, episode: str, interval: Interval, pack: RulePack, now: datetime) -> Standing:
+def _standing(
+    findings: Findings, rule: Rule, episode: str, interval: Interval, pack: RulePack, now: datetime
+) -> Standing:
     risen = max(interval.began, interval.risen(now))
     state, answer = _state(findings.answers.to(rule.id, episode), risen, now)
     return Standing(

@@ -81,7 +81,9 @@ class Teller:
             sentence=sentence(text, change.interval),
             effective_at=self.calendar.local(told.effective_at),
             decided_at=self.calendar.local(now),
-            evidence=tuple(evidence_item(e, self.calendar) for e in change.interval.evidence) if change.interval else (),
+            evidence=tuple(evidence_item(e, self.calendar) for e in change.interval.evidence)
+            if change.interval
+            else (),
             limits=self._limits[told.rule_id],
             open_questions=self.questions(told.rule_id, change.interval, values, now),
             corrects=change.corrects,

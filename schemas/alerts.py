@@ -53,8 +53,8 @@ class EvidenceItem(_Model):
     source: str | None = None
     value: str | int | float | None = None
     unit: str | None = None
-    begins: datetime | None = Field(default=None, alias="from")
-    ends: datetime | None = Field(default=None, alias="to")
+    begins: datetime | None = Field(default=None, serialization_alias="from", validation_alias="from")
+    ends: datetime | None = Field(default=None, serialization_alias="to", validation_alias="to")
 
 
 class LimitItem(_Model):

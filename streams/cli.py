@@ -46,7 +46,7 @@ def _instant(given: str | None) -> datetime | None:
 
 
 @app.command()
-def replay(  # noqa: PLR0913 - one parameter an option
+def replay(
     files: Files,
     until: Annotated[str | None, typer.Option("--until", help="Let the clock run on to this instant.")] = None,
     final: Annotated[bool, typer.Option("--final", help="Print the standing alerts instead of the notices.")] = False,
@@ -95,7 +95,7 @@ def translate(
 
 
 @app.command()
-def explain(  # noqa: PLR0913 - one parameter an option
+def explain(
     files: Files,
     patient: Annotated[str, typer.Option("--patient", help="The patient's identity, as in the events.")],
     rule: Annotated[str | None, typer.Option("--rule", help="Only this rule, e.g. HEP-02.")] = None,

@@ -58,7 +58,7 @@ def explain(monitor: Monitor, chart: Chart, at: datetime, rules: Iterable[Rule])
     return [_explained(monitor, chart, rule, findings, alerts, hidden, at) for rule in rules]
 
 
-def _explained(  # noqa: PLR0913
+def _explained(
     monitor: Monitor,
     chart: Chart,
     rule: Rule,
@@ -122,8 +122,10 @@ def in_words(explanation: Explanation) -> str:
     """An explanation as people read it on a terminal."""
     head = f"{explanation.rule_id}  {explanation.title}: {explanation.outcome.replace('_', ' ')}"
     if explanation.effective_at:
-        head += f" (since {explanation.effective_at.isoformat()})" if explanation.outcome == "stands" else (
-            f" ({explanation.effective_at.isoformat()})"
+        head += (
+            f" (since {explanation.effective_at.isoformat()})"
+            if explanation.outcome == "stands"
+            else (f" ({explanation.effective_at.isoformat()})")
         )
     lines = [head]
     if explanation.alert:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from schemas.events import AnyEvent
+from schemas.events import AnyEvent  # noqa: TC001 - mypy and readers see it where it is used
 from schemas.tables import Tables
 from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode
 from streams.intake.fhir import translate_fhir

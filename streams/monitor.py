@@ -107,8 +107,9 @@ class Monitor:
             hidden |= concealed
         told = {key: known for c in charts for key, known in c.told.items()}
 
-        def intervals(patient_id: str, rule_id: str, episode: str) -> Iterable[Interval]:
-            return findings[patient_id].of(rule_id, episode) if patient_id in findings else ()
+        def intervals(patient_id: str | None, rule_id: str, episode: str | None) -> Iterable[Interval]:
+            looked_at = [findings[patient_id]] if patient_id in findings else [] if patient_id else findings.values()
+            return [i for found in looked_at for i in found.of(rule_id, episode)]
 
         after, changes = self.lifecycle.compare(told, stands, hidden, intervals, now, cause)
         by_survivor = {c.patient_id: c for c in charts}

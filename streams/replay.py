@@ -95,4 +95,3 @@ class Replay:
     def standing(self) -> list[Alert]:
         """The alerts that stand now, by alert_id."""
         return sorted(self.ward.standing(self.clock), key=lambda alert: alert.alert_id)
-

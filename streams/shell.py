@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Any, Final, Self, TextIO
 
 from schemas.wire import encode
 from streams.inputs import Reading
@@ -78,7 +78,7 @@ class Progress:
         self._started = time.monotonic()
         self._next = self._started + _EVERY
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

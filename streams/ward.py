@@ -149,7 +149,7 @@ class Ward:
 
     def _tidy(self) -> None:
         """Drop outdated entries before they outnumber the charts."""
-        if len(self._checks) > 64 + 4 * len(self._check_at):  # noqa: PLR2004 - amortises the rebuilding
+        if len(self._checks) > 64 + 4 * len(self._check_at):
             self._checks = [(at, patient_id) for patient_id, at in self._check_at.items()]
             heapq.heapify(self._checks)
 

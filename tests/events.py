@@ -13,7 +13,9 @@ ENOXAPARIN = {"system": RXNORM, "code": "67108", "display": "enoxaparin"}
 IU = "[IU]"
 
 
-def event(kind: str, record: str, recorded: float, *, patient: str = "P", source: str = "feed", **payload: Any) -> AnyEvent:
+def event(
+    kind: str, record: str, recorded: float, *, patient: str = "P", source: str = "feed", **payload: Any
+) -> AnyEvent:
     """An event of a record, recorded on a day; its event_id follows from both."""
     given = {
         "event_id": payload.pop("event_id", f"{record}@{recorded}"),
@@ -27,7 +29,9 @@ def event(kind: str, record: str, recorded: float, *, patient: str = "P", source
     return EVENT.validate_python(given)
 
 
-def pregnancy(recorded: float, *, lmp: int = 0, record: str = "pregnancy", delivered: int | None = None, **more: Any) -> AnyEvent:
+def pregnancy(
+    recorded: float, *, lmp: int = 0, record: str = "pregnancy", delivered: int | None = None, **more: Any
+) -> AnyEvent:
     """A pregnancy by its LMP, delivered on a day or going on."""
     ended = {} if delivered is None else {"ended_on": day(delivered).isoformat()}
     status = more.pop("status", "pregnant" if delivered is None else "delivered")
@@ -61,19 +65,30 @@ def heparin(
     )
 
 
-def lab(recorded: float, code: str, value: float, unit: str, *, record: str, collected: float | None = None, **more: Any) -> AnyEvent:
+def lab(
+    recorded: float, code: str, value: float, unit: str, *, record: str, collected: float | None = None, **more: Any
+) -> AnyEvent:
     """A final laboratory result, collected on the day it was recorded unless said otherwise."""
     at = on(recorded if collected is None else collected).isoformat()
     status = more.pop("status", "final")
     return event(
-        "lab_result", record, recorded, code={"system": LOINC, "code": code}, value=value, unit=unit, status=status,
-        collected_at=at, **more,
+        "lab_result",
+        record,
+        recorded,
+        code={"system": LOINC, "code": code},
+        value=value,
+        unit=unit,
+        status=status,
+        collected_at=at,
+        **more,
     )
 
 
 def back_pain(recorded: float, score: int, *, record: str = "pain", **more: Any) -> AnyEvent:
     """A report of back pain."""
-    return event("symptom", record, recorded, symptom="back_pain", score=score, observed_at=on(recorded).isoformat(), **more)
+    return event(
+        "symptom", record, recorded, symptom="back_pain", score=score, observed_at=on(recorded).isoformat(), **more
+    )
 
 
 def merge(recorded: float, retired: str, into: str, *, record: str | None = None) -> AnyEvent:
@@ -89,8 +104,14 @@ def unmerge(recorded: float, retired: str, into: str, *, record: str | None = No
 def response(recorded: float, alert_id: str, action: str, *, patient: str = "P", **more: Any) -> AnyEvent:
     """What was answered to an alert."""
     return event(
-        "alert_response", f"response-{recorded}-{action}", recorded, patient=patient, alert_id=alert_id, action=action,
-        by="dr-example", **more,
+        "alert_response",
+        f"response-{recorded}-{action}",
+        recorded,
+        patient=patient,
+        alert_id=alert_id,
+        action=action,
+        by="dr-example",
+        **more,
     )
 
 

@@ -60,7 +60,13 @@ class Patient:
         self.facts: list[Fact] = []
 
     def say(
-        self, payload: Payload, *, record: str | None = None, recorded_at: datetime, event_id: str = "", source: str = "feed"
+        self,
+        payload: Payload,
+        *,
+        record: str | None = None,
+        recorded_at: datetime,
+        event_id: str = "",
+        source: str = "feed",
     ) -> "Patient":
         """Add a fact; without a `record` it is a record of its own."""
         name = record or f"record-{len(self.facts)}"

@@ -42,7 +42,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 def counts(episodes: Episodes, exposure: Ledger, calendar: Calendar) -> tuple[Count, ...]:
-    """The counts of a class: one a pregnancy episode (a course running at the LMP counts whole), one a heparin episode."""
+    """The counts of a class: one a pregnancy episode (with the course running at the LMP), one a heparin episode."""
     made = []
     before = None
     for p in episodes.pregnancies:
@@ -87,26 +87,25 @@ def _largest(*amounts: Decimal | None) -> Decimal | None:
     return max((a for a in amounts if a is not None), default=None)
 
 
-def _floor(exposure: Ledger, s: Stretch, day: date, neighbour: date) -> Decimal | None:
+def _floor(exposure: Ledger, s: Stretch, neighbour: date) -> Decimal | None:
     """What an administered day counts at least: the order in force, else the neighbouring day."""
     return s.floor if s.floor is not None else _neighbour(exposure, neighbour)
 
 
 def counted(exposure: Ledger, count: Count, calendar: Calendar) -> Iterator[Counted]:
     """The count at each exposed day; the day itself and first days of courses count at least the order in force."""
-    days = known = 0
+    known = 0
     total = Decimal(0)
     last28: deque[Decimal | None] = deque(maxlen=ROLLING)
     before: date | None = None
-    for day, s_begins, s in exposed_days(exposure, count.first, count.until):
-        days += 1
+    for days, (day, s_begins, s) in enumerate(exposed_days(exposure, count.first, count.until), 1):
         begins = s_begins if day == s.first else calendar.midnight(day)
         first_of_course = before is None or (day - before).days > COURSE_GAP
         amount = judged = s.amount
         if s.layer == "administered":
             if first_of_course:
-                amount = _largest(s.amount, _floor(exposure, s, day, day + ONE_DAY))
-            judged = _largest(amount, _floor(exposure, s, day, day - ONE_DAY))
+                amount = _largest(s.amount, _floor(exposure, s, day + ONE_DAY))
+            judged = _largest(amount, _floor(exposure, s, day - ONE_DAY))
         recent = [a for a in (*list(last28)[-(ROLLING - 1) :], judged) if a is not None]
         yield Counted(
             day,

@@ -12,11 +12,11 @@ from alerting.judge import Judge
 from alerting.rule import Rule
 from alerting.rules.counting import Count, Counted, Held, counted, counts, held
 from alerting.rules.risk_score import RISK_ITEMS, RiskItems
+from alerting.rules.vitamin_d import VITAMIN_D
 from schemas.days import FOREVER
 from schemas.definitions import Reader
-from schemas.facts import Lab
 from schemas.intervals import Evidence, Interval, Intervals, Severity
-from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, labs, ledger
+from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, ledger
 
 _UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
 Reached = Callable[[Judge, Counted], bool]
@@ -33,10 +33,11 @@ def _course(count: Counted, first: Counted, exposure: Ledger, drug: str, unit: s
     return (course, *records)
 
 
+_LATELY = 180
 _MOST_RECORDS = 12  # an alert is read by people: the latest records lead to the rest
 
 
-def _finding(  # noqa: PLR0913 - a finding is made of these
+def _finding(
     count: Count, day: Counted, first: Counted, exposure: Ledger, recent: Held, *, again: bool
 ) -> Interval | None:
     began = day.begins
@@ -59,7 +60,7 @@ def _finding(  # noqa: PLR0913 - a finding is made of these
     )
 
 
-def _reached(  # noqa: PLR0913 - the rule's figures
+def _reached(
     chart: Reader, judge: Judge, reached: Reached, *, once: bool = False, pause: int = 90
 ) -> Iterator[tuple[Interval, Held]]:
     """The findings of a tier: from the first day that reaches it until exposure is no longer recent; then anew."""
@@ -160,7 +161,7 @@ def _hep_06(chart: Reader, judge: Judge) -> Intervals:
     return tuple(made)
 
 
-def _lmwh(  # noqa: PLR0913 - a finding is made of these
+def _lmwh(
     items: RiskItems, began: datetime, ended: datetime, count: Count, day: Counted, first: Counted, exposure: Ledger
 ) -> Interval:
     return Interval(
@@ -173,21 +174,19 @@ def _lmwh(  # noqa: PLR0913 - a finding is made of these
     )
 
 
-def _asks(chart: Reader, judge: Judge, interval: Interval, now: datetime) -> Iterator[str]:
+def _asks(chart: Reader, _judge: Judge, _interval: Interval, now: datetime) -> Iterator[str]:
     exposure = chart[_UFH]
     today = chart.calendar.day(now)
     if any(s.amount is None or s.assumed for s in exposure.stretches if s.first <= today):
         yield "dose unknown or assumed on some of the counted days"
-    if not any(_final_since(f.payload, now, chart) for f in chart[labs("25OHD")]):
-        yield "25-OH vitamin D not resulted in 180 days"
+    if not any(_lately(level.at, now, chart) for level in chart[VITAMIN_D]):
+        yield f"25-OH vitamin D not resulted in {_LATELY} days"
     if exposure.open:
         yield "order without a planned end"
 
 
-def _final_since(payload: object, now: datetime, chart: Reader) -> bool:
-    if not isinstance(payload, Lab):
-        return False
-    return payload.collected_at <= now and (chart.calendar.day(now) - chart.calendar.day(payload.collected_at)).days <= 180  # noqa: PLR2004 - the words of the question
+def _lately(at: datetime, now: datetime, chart: Reader) -> bool:
+    return at <= now and (chart.calendar.day(now) - chart.calendar.day(at)).days <= _LATELY
 
 
 def _asks_hep_06(chart: Reader, _judge: Judge, _interval: Interval, now: datetime) -> Iterator[str]:
@@ -197,9 +196,9 @@ def _asks_hep_06(chart: Reader, _judge: Judge, _interval: Interval, now: datetim
 _READS = (_UFH, EPISODES)
 
 RULES = (
-    Rule("HEP-01", _READS, _hep_01, _asks, (labs("25OHD"),), superseded_by=("HEP-02", "HEP-03", "HEP-04", "HEP-05")),
-    Rule("HEP-02", _READS, _hep_02, _asks, (labs("25OHD"),), superseded_by=("HEP-04", "HEP-05")),
-    Rule("HEP-03", _READS, _hep_03, _asks, (labs("25OHD"),), superseded_by=("HEP-02", "HEP-04", "HEP-05")),
-    Rule("HEP-04", (*_READS, ANSWERS), _hep_04, _asks, (labs("25OHD"),)),
+    Rule("HEP-01", _READS, _hep_01, _asks, (VITAMIN_D,), superseded_by=("HEP-02", "HEP-03", "HEP-04", "HEP-05")),
+    Rule("HEP-02", _READS, _hep_02, _asks, (VITAMIN_D,), superseded_by=("HEP-04", "HEP-05")),
+    Rule("HEP-03", _READS, _hep_03, _asks, (VITAMIN_D,), superseded_by=("HEP-02", "HEP-04", "HEP-05")),
+    Rule("HEP-04", (*_READS, ANSWERS), _hep_04, _asks, (VITAMIN_D,)),
     Rule("HEP-06", (_LMWH, EPISODES, PREGNANCIES, RISK_ITEMS), _hep_06, _asks_hep_06),
 )

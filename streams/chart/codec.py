@@ -19,7 +19,6 @@ VERSION: Final = 1
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 
 
-
 class _Row(msgspec.Struct, frozen=True, array_like=True):
     origin: int
     source: int
@@ -70,7 +69,13 @@ def encode(patient_id: str, facts: Iterable[Fact], told: Iterable[Told], next_ch
     names = {name: i for i, name in enumerate(dict.fromkeys(n for f in kept for n in (f.origin, f.source)))}
     rows = tuple(
         _Row(
-            names[f.origin], names[f.source], _packed(f.record_id), _packed(f.event_id), f.recorded_at, f.payload, f.history
+            names[f.origin],
+            names[f.source],
+            _packed(f.record_id),
+            _packed(f.event_id),
+            f.recorded_at,
+            f.payload,
+            f.history,
         )
         for f in kept
     )
@@ -90,7 +95,12 @@ def decode(given: bytes) -> Page:
         raise ChartBytesError(f"chart version {page.version}; this service reads {VERSION}")
     facts = tuple(
         Fact(
-            page.names[r.origin], page.names[r.source], _unpacked(r.record), _unpacked(r.event), r.recorded_at, r.payload,
+            page.names[r.origin],
+            page.names[r.source],
+            _unpacked(r.record),
+            _unpacked(r.event),
+            r.recorded_at,
+            r.payload,
             r.history,
         )
         for r in page.rows

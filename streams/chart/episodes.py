@@ -44,7 +44,9 @@ def _chains(heparin: Iterable[Ledger]) -> list[tuple[date, date | None]]:
 
 
 class _Finder:
-    def __init__(self, heparin: tuple[Ledger, ...], first_recorded: dict[tuple[str, str], datetime], calendar: Calendar) -> None:
+    def __init__(
+        self, heparin: tuple[Ledger, ...], first_recorded: dict[tuple[str, str], datetime], calendar: Calendar
+    ) -> None:
         self.heparin = heparin
         self.first_recorded = first_recorded
         self.calendar = calendar
@@ -98,4 +100,3 @@ def episodes(chart: Reader) -> Episodes:
     finder = _Finder(heparin, first_recorded, chart.calendar)
     found = [e for first, last in _chains(heparin) for e in finder.outside(first, last, pregnancies)]
     return Episodes(pregnancies, tuple(found))
-

@@ -96,7 +96,12 @@ def _flush(drug: _Drug, dose: Quantity | None, route: str | None, unit: str | No
         return False
     if _says(FLUSH_WORDS, route, *texts):
         return True
-    if drug.product and drug.product[1] is not None and drug.product[2] == "[IU]" and drug.product[1] < _WEAKEST_PRODUCT:
+    if (
+        drug.product
+        and drug.product[1] is not None
+        and drug.product[2] == "[IU]"
+        and drug.product[1] < _WEAKEST_PRODUCT
+    ):
         return True
     return dose is not None and unit == "[IU]" and dose.value <= _LARGEST_FLUSH and _says(_LINE_WORDS, route)
 
@@ -311,9 +316,7 @@ def _care_order(e: events.CareOrder, _tables: Tables) -> Kept:
 
 
 def _patient(e: events.Patient, _tables: Tables) -> Kept:
-    return facts.Person(
-        status=e.record_status, birth_date=e.birth_date, sex=e.sex, deceased_at=_utc(e.deceased_at)
-    )
+    return facts.Person(status=e.record_status, birth_date=e.birth_date, sex=e.sex, deceased_at=_utc(e.deceased_at))
 
 
 def _alert_response(e: events.AlertResponse, _tables: Tables) -> Kept:

@@ -21,7 +21,6 @@ from streams.chart.unclear import concerned, unclear_results, with_next
 _LATE: Final = timedelta(days=1)  # kept from here on; the rule that reads them has its own limit
 
 
-
 def _content_hash(fact: Fact) -> bytes:
     return hashlib.sha256(msgspec.msgpack.encode(fact)).digest()
 
@@ -63,7 +62,9 @@ def _key(record: Record) -> RecordKey:
 def _late(record: Record) -> tuple[LateEntry, ...]:
     """Versions that corrected or removed, and a first version that came days after its clinical time."""
     return tuple(
-        LateEntry(v.recorded_at, v.source, v.record_id, v.event_id, _corrects(v), clinical_time(v.payload) or v.recorded_at)
+        LateEntry(
+            v.recorded_at, v.source, v.record_id, v.event_id, _corrects(v), clinical_time(v.payload) or v.recorded_at
+        )
         for i, v in enumerate(record.versions)
         if not v.history and _has_clinical_time(v.payload) and (_corrects(v) or (i == 0 and _came_late(v)))
     )

@@ -32,7 +32,6 @@ def as_it_is(_drug: str, found: Decimal) -> Decimal:
     return found
 
 
-
 class _Cover(msgspec.Struct, frozen=True):
     """Days covered by one thing said: `ends_with` and `starts_with` tell a switch day."""
 
@@ -78,9 +77,7 @@ class _Ledger:
                 continue
             yield from self._by_weight(order, span, order_id, first, last)
 
-    def _by_weight(
-        self, order: Order, span: Span, order_id: str, first: date, last: date | None
-    ) -> Iterator[_Cover]:
+    def _by_weight(self, order: Order, span: Span, order_id: str, first: date, last: date | None) -> Iterator[_Cover]:
         """One cover, or one for each weight in force where the dose is by the kilogram."""
         by_weight = any(unit is not None and "/kg" in unit for unit in (order.unit, order.rate_unit))
         no_dose = order.dose is None and order.rate is None
@@ -118,7 +115,9 @@ class _Ledger:
                 last = min(last, until or held)
                 break
         found = self.sane(self._supplied_amount(supply, first, orders))
-        return _Cover(first, last, supply.dispensed_at, found, fact, supply.placer_order or "", as_of=supply.dispensed_at)
+        return _Cover(
+            first, last, supply.dispensed_at, found, fact, supply.placer_order or "", as_of=supply.dispensed_at
+        )
 
     def _supplied_amount(self, supply: Supply, day: date, orders: dict[str, tuple[Span, ...]]) -> Decimal | None:
         said = a_day(supply, self.weight(supply.dispensed_at))
@@ -206,10 +205,7 @@ def _layered(covers: Sequence[_Cover], layer: Layer, building: "_Ledger") -> lis
         there = [c for c in covers if c.first <= day and (c.last is None or day <= c.last)]
         if not there:
             continue
-        if layer == "dispensed":
-            there = [max(there, key=lambda c: (c.begins, c.fact.rank))]
-        else:
-            there = _counting(there, day)
+        there = [max(there, key=lambda c: (c.begins, c.fact.rank))] if layer == "dispensed" else _counting(there, day)
         begins = min((c.begins for c in there if c.first == day), default=None)
         earlier = any(c.first < day for c in there)
         begins = calendar.midnight(day) if begins is None or earlier else begins
@@ -227,9 +223,11 @@ def _without(stretches: Iterable[Stretch], days: Iterable[date], calendar: Calen
         for i, s in enumerate(made):
             if s.covers(day):
                 before = [msgspec.structs.replace(s, last=day - ONE_DAY)] if s.first < day else []
-                after = [
-                    msgspec.structs.replace(s, first=day + ONE_DAY, begins=calendar.midnight(day + ONE_DAY))
-                ] if s.last is None or day < s.last else []
+                after = (
+                    [msgspec.structs.replace(s, first=day + ONE_DAY, begins=calendar.midnight(day + ONE_DAY))]
+                    if s.last is None or day < s.last
+                    else []
+                )
                 made[i : i + 1] = before + after
                 break
     return made
@@ -308,7 +306,11 @@ def ledger_of(drug_class: str, worth: Worth = as_it_is) -> Definition[Ledger]:
 
     def derive(chart: Reader) -> Ledger:
         found = chart[drugs]
-        return build(found, drug_class, chart.calendar, Weights(chart[weights], chart.calendar), worth) if found else Ledger()
+        return (
+            build(found, drug_class, chart.calendar, Weights(chart[weights], chart.calendar), worth)
+            if found
+            else Ledger()
+        )
 
     reads: tuple[Any, ...] = (drugs, weights)
     return Definition(ledger(drug_class), reads, derive)

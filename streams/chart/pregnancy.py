@@ -49,7 +49,11 @@ def day_zero(facts: Sequence[Fact], ended_on: date | None, calendar: Calendar) -
         if (s := _said(f)).estimated_due_date is not None
     ]
     aged = sorted(
-        ((s.observed_at, s.gestational_age_days) for f in facts if (s := _said(f)).gestational_age_days is not None and s.observed_at),
+        (
+            (s.observed_at, s.gestational_age_days)
+            for f in facts
+            if (s := _said(f)).gestational_age_days is not None and s.observed_at
+        ),
     )
     by_age = [calendar.day(at) - timedelta(days=age) for at, age in aged if age is not None]
     by_lmp = [s.last_menstrual_period for f in reversed(facts) if (s := _said(f)).last_menstrual_period is not None]
@@ -122,10 +126,7 @@ def _dated(facts: Sequence[Fact], calendar: Calendar) -> _Dated | None:
         return None
     start = lmp if lmp is not None else (ended or date.min) - timedelta(days=TERM)
     lost = ended is not None and (ended - start).days < DELIVERY_FROM
-    if ended is None:
-        until = start + timedelta(days=LONGEST)
-    else:
-        until = ended + ONE_DAY if lost else ended
+    until = start + timedelta(days=LONGEST) if ended is None else ended + ONE_DAY if lost else ended
     return _Dated(tuple(facts), lmp, start, until, None if lost else ended, ended if lost else None, outcome)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a message: events, things that matter to nobody, or a named refusal. Never an exception, never a guess."""
+"""What becomes of a message: events, things that matter to nobody, or a named refusal; never a guess."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,6 @@ class Translation:
     `ignored` counts by type what matters to nobody (message types, segments, resource types);
     `counted` counts what is noticed without being refused, by closed words:
     unknown_field, unmapped_code, property_mismatch, charset_fallback ...
-    `acknowledgeable` is False where the sender should be told that the whole message was refused.
     """
 
     events: tuple[AnyEvent, ...] = ()

@@ -74,5 +74,3 @@ class MemoryDirectory:
         known = self._records.get(key)
         if known is None or known.recorded_at <= event.recorded_at:
             self._records[key] = event
-
-

@@ -35,7 +35,7 @@ def dxa(
 
 @pytest.mark.parametrize(("z", "found"), [("-1.9", False), ("-2.0", True), ("-2.1", True)])
 @pytest.mark.parametrize("site", ["lumbar_spine", "total_hip", "femoral_neck"])
-def test_a_z_score_of_minus_two_is_below_the_expected_range(z: str, site: str, found: bool) -> None:  # noqa: FBT001
+def test_a_z_score_of_minus_two_is_below_the_expected_range(z: str, site: str, found: bool) -> None:
     p = dxa(mother(), AFTER, z=z, site=site)
     assert held(p, "BMD-01") == ([(AFTER + HOUR_8, END)] if found else [])
 
@@ -61,7 +61,7 @@ def test_a_heparin_episode_ends_where_a_pregnancy_episode_begins() -> None:
 
 
 @pytest.mark.parametrize(("turns_fifty", "found"), [(AFTER - 1, False), (AFTER, False), (AFTER + 1, True)])
-def test_from_fifty_completed_years_on_it_does_not_apply(turns_fifty: int, found: bool) -> None:  # noqa: FBT001
+def test_from_fifty_completed_years_on_it_does_not_apply(turns_fifty: int, found: bool) -> None:
     birthday = on(turns_fifty).date()
     p = mother().say(Person("active", birthday.replace(year=birthday.year - 50), "female"), recorded_at=on(0))
     assert bool(dxa(p, AFTER, z="-3").finding("BMD-01")) is found
@@ -75,7 +75,7 @@ def test_an_unknown_birth_date_is_judged_as_under_fifty_and_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("reported", "present", "found"), [(299, True, False), (301, True, True), (299, False, True)])
-def test_menopause_present_by_then_excuses(reported: int, present: bool, found: bool) -> None:  # noqa: FBT001
+def test_menopause_present_by_then_excuses(reported: int, present: bool, found: bool) -> None:
     p = mother().say(Risk("active", "menopause", present, on(reported)), recorded_at=on(reported))
     assert bool(dxa(p, AFTER, z="-3").finding("BMD-01")) is found
 

@@ -95,7 +95,7 @@ def test_feeding_is_asked_from_day_29_after_delivery_to_day_366() -> None:
 
 
 @pytest.mark.parametrize(("outcome", "found"), [(None, True), ("live_birth", True), ("stillbirth", False)])
-def test_nobody_is_asked_after_a_loss(outcome: str | None, found: bool) -> None:  # noqa: FBT001
+def test_nobody_is_asked_after_a_loss(outcome: str | None, found: bool) -> None:
     assert bool(mother(outcome).finding("DQ-02")) is found
 
 
@@ -149,19 +149,19 @@ def test_a_dose_without_a_unit_is_unclear_for_90_days() -> None:
 
 
 @pytest.mark.parametrize(("drug", "found"), [(UFH, True), (ENOXAPARIN, False)])
-def test_only_unfractionated_heparin_is_unclear_in_mg(drug: tuple[str, str], found: bool) -> None:  # noqa: FBT001
+def test_only_unfractionated_heparin_is_unclear_in_mg(drug: tuple[str, str], found: bool) -> None:
     assert bool(dose(Patient(), *drug, 10, dose=40, unit="mg").finding("DQ-03")) is found
 
 
 @pytest.mark.parametrize(
     ("iu", "found"), [(999, True), (1000, False), (1001, False), (19999, False), (20000, False), (20001, True)]
 )
-def test_enoxaparin_in_iu_is_clear_from_1000_to_20000_a_dose(iu: int, found: bool) -> None:  # noqa: FBT001
+def test_enoxaparin_in_iu_is_clear_from_1000_to_20000_a_dose(iu: int, found: bool) -> None:
     assert bool(dose(Patient(), *ENOXAPARIN, 10, dose=iu, unit="[IU]").finding("DQ-03")) is found
 
 
 @pytest.mark.parametrize(("iu", "found"), [(29999, False), (30000, False), (30001, True)])
-def test_more_than_60000_iu_a_day_is_unclear(iu: int, found: bool) -> None:  # noqa: FBT001
+def test_more_than_60000_iu_a_day_is_unclear(iu: int, found: bool) -> None:
     p = order(Patient(), *UFH, 10, dose=iu, unit="[IU]", doses_per_day=2)
     assert bool(p.finding("DQ-03")) is found
     given = dose(dose(Patient(), *UFH, 10, dose=iu, unit="[IU]"), *UFH, 10.2, dose=iu, unit="[IU]")
@@ -297,7 +297,7 @@ def test_each_kind_of_correction_counts(status: str) -> None:
 
 
 @pytest.mark.parametrize(("recorded", "found"), [(16, False), (17, False), (18, True)])
-def test_a_first_version_is_late_more_than_seven_days_after_its_clinical_time(recorded: int, found: bool) -> None:  # noqa: FBT001
+def test_a_first_version_is_late_more_than_seven_days_after_its_clinical_time(recorded: int, found: bool) -> None:
     assert bool(ctx(Patient(), 10, recorded=recorded).finding("DQ-05")) is found
 
 

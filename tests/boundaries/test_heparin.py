@@ -6,7 +6,7 @@ import pytest
 
 from schemas.facts import Dose, Measured, Order, PregnancyRecord, Supply
 from schemas.intervals import Interval
-from schemas.views import ledger
+from schemas.views import EPISODES, ledger
 from tests.support import Patient, day, days_from_zero, number, on
 
 UFH, LMWH = "heparin_ufh", "lmwh"
@@ -22,23 +22,44 @@ def woman(*, zone: str = "UTC", pregnant: bool = True) -> Patient:
 
 
 def order(
-    iu: float | None, *, starts: float, ends: float | None = None, per_day: float | None = 2, status: str = "active",
-    drug: str = "heparin", drug_class: str = UFH, unit: str = "[IU]", **more: object,
+    iu: float | None,
+    *,
+    starts: float,
+    ends: float | None = None,
+    per_day: float | None = 2,
+    status: str = "active",
+    drug: str = "heparin",
+    drug_class: str = UFH,
+    unit: str = "[IU]",
+    **more: object,
 ) -> Order:
     """A version of an order: so many units a dose."""
     return Order(
-        status, drug, drug_class, on(starts), ends_at=None if ends is None else on(ends), dose=number(iu), unit=unit,
-        doses_per_day=number(per_day), **more,  # type: ignore[arg-type]
+        status,
+        drug,
+        drug_class,
+        on(starts),
+        ends_at=None if ends is None else on(ends),
+        dose=number(iu),
+        unit=unit,
+        doses_per_day=number(per_day),
+        **more,  # type: ignore[arg-type]
     )
 
 
-def course(iu_a_day: float, first: int, last: int | None, *, drug_class: str = UFH, patient: Patient | None = None) -> Patient:
+def course(
+    iu_a_day: float, first: int, last: int | None, *, drug_class: str = UFH, patient: Patient | None = None
+) -> Patient:
     """A course from its first to its last day, inclusive."""
     drug = "heparin" if drug_class == UFH else "dalteparin"
     ends = None if last is None else last + 0.5
     who = patient or woman()
     record = f"order-{first}-{drug_class}"
-    return who.say(order(iu_a_day / 2, starts=first, ends=ends, drug=drug, drug_class=drug_class), record=record, recorded_at=on(first, 9))
+    return who.say(
+        order(iu_a_day / 2, starts=first, ends=ends, drug=drug, drug_class=drug_class),
+        record=record,
+        recorded_at=on(first, 9),
+    )
 
 
 def spans(patient: Patient, rule: str) -> list[tuple[float, float]]:
@@ -74,12 +95,12 @@ def spans(patient: Patient, rule: str) -> list[tuple[float, float]]:
         ("HEP-04", 14_998, 230, False),
     ],
 )
-def test_a_tier_needs_its_days_and_its_mean_dose(rule: str, iu: float, exposed: int, raised: bool) -> None:  # noqa: FBT001
+def test_a_tier_needs_its_days_and_its_mean_dose(rule: str, iu: float, exposed: int, raised: bool) -> None:
     assert bool(course(iu, 40, 40 + exposed - 1).finding(rule)) is raised
 
 
 @pytest.mark.parametrize(("exposed", "raised"), [(89, False), (90, True), (91, True)])
-def test_prolonged_lmwh_needs_ninety_exposed_days(exposed: int, raised: bool) -> None:  # noqa: FBT001
+def test_prolonged_lmwh_needs_ninety_exposed_days(exposed: int, raised: bool) -> None:
     assert bool(course(5_000, 40, 40 + exposed - 1, drug_class=LMWH).finding("HEP-06")) is raised
 
 
@@ -130,7 +151,9 @@ def test_a_hold_of_the_order_ends_its_supply() -> None:
     patient = woman()
     patient.say(order(7_500, starts=40, placer_order="RX-1"), record="order", recorded_at=on(40))
     patient.say(
-        Supply("completed", "heparin", UFH, on(40), Decimal(30), placer_order="RX-1"), record="supply", recorded_at=on(40)
+        Supply("completed", "heparin", UFH, on(40), Decimal(30), placer_order="RX-1"),
+        record="supply",
+        recorded_at=on(40),
     )
     hold = order(7_500, starts=40, status="on_hold", placer_order="RX-1", effective_from=on(50))
     patient.say(hold, record="order", recorded_at=on(50))
@@ -156,7 +179,7 @@ def test_an_infusion_is_integrated_over_its_local_days() -> None:
 
 
 @pytest.mark.parametrize(("days", "known"), [(14, True), (15, False)])
-def test_an_order_without_a_dose_takes_the_last_known_one_for_fourteen_days(days: int, known: bool) -> None:  # noqa: FBT001
+def test_an_order_without_a_dose_takes_the_last_known_one_for_fourteen_days(days: int, known: bool) -> None:
     patient = course(20_000, 40, None)
     silent = order(None, starts=40, effective_from=on(60, 0))
     patient.say(silent, record="order-40-heparin_ufh", recorded_at=on(60))
@@ -238,7 +261,7 @@ def test_a_course_running_at_the_lmp_counts_whole_in_the_pregnancy() -> None:
     patient = course(20_000, -20, None)
     found = patient.finding("HEP-01")
     assert days_from_zero(found[0].began) == 7
-    assert found[0].episode == patient.chart()[_episodes()].pregnancies[0].episode
+    assert found[0].episode == patient.chart()[EPISODES].pregnancies[0].episode
 
 
 def test_a_finding_begun_before_the_lmp_runs_on_and_is_not_begun_again() -> None:
@@ -268,9 +291,3 @@ def test_days_are_the_sites_local_days_over_a_change_of_the_clock() -> None:
 
 def _ends(interval: Interval) -> float:
     return days_from_zero(interval.ended)
-
-
-def _episodes():  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from schemas.views import EPISODES  # noqa: PLC0415
-
-    return EPISODES

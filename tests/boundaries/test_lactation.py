@@ -61,7 +61,7 @@ def test_lactation_alone_is_info_and_an_item_makes_it_advisory() -> None:
 
 
 @pytest.mark.parametrize(("days", "asked"), [(60, False), (61, True)])
-def test_feeding_is_asked_about_after_60_days(days: int, asked: bool) -> None:  # noqa: FBT001
+def test_feeding_is_asked_about_after_60_days(days: int, asked: bool) -> None:
     questions = nursing().fed("mixed", S + 200).questions("LAC-01", S + 200 + days)
     assert ("feeding not reported in 60 days" in questions) is asked
     assert "smoking never asked" in questions

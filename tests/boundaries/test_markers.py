@@ -55,7 +55,7 @@ def test_elsewhere_the_highest_premenopausal_limit_stands_in_for_the_laboratory_
 
 
 @pytest.mark.parametrize(("apart", "found"), [(13, False), (14, True), (200, True), (201, False)])
-def test_the_baseline_lies_14_to_200_days_before(apart: int, found: bool) -> None:  # noqa: FBT001
+def test_the_baseline_lies_14_to_200_days_before(apart: int, found: bool) -> None:
     mother = Mother().fed("exclusive", 281).lab("CTX", 330, 500).lab("CTX", 330 + apart, 1500)
     assert bool(mother.starts("MRK-01")) is found
 
@@ -78,7 +78,7 @@ def test_the_earliest_comparable_sample_is_the_baseline() -> None:
 
 
 @pytest.mark.parametrize(("fractured", "found"), [(217, False), (216, True), (401, True), (400, False)])
-def test_it_is_silent_for_183_days_after_a_fracture(fractured: int, found: bool) -> None:  # noqa: FBT001
+def test_it_is_silent_for_183_days_after_a_fracture(fractured: int, found: bool) -> None:
     mother = Mother().fed("exclusive", 281).lab("CTX", 330, 500).lab("CTX", 400, 1500).coded("rib_fracture", fractured)
     assert bool(mother.starts("MRK-01")) is found
 
@@ -111,7 +111,7 @@ def test_a_sample_of_another_assay_ends_nothing() -> None:
 def test_a_result_beyond_the_range_of_the_assay_counts_as_what_it_allows(
     value: float,
     comparator: str,
-    found: bool,  # noqa: FBT001
+    found: bool,
 ) -> None:
     mother = Mother().fed("exclusive", 281).lab("CTX", 330, 500).lab("CTX", 400, value, comparator=comparator)
     assert bool(mother.starts("MRK-01")) is found
@@ -126,12 +126,12 @@ def weaned() -> Mother:
 
 
 @pytest.mark.parametrize(("since", "found"), [(89, False), (90, True), (365, True), (366, False)])
-def test_resorption_is_judged_90_to_365_days_after_weaning(since: int, found: bool) -> None:  # noqa: FBT001
+def test_resorption_is_judged_90_to_365_days_after_weaning(since: int, found: bool) -> None:
     assert weaned().lab("CTX", W + since, 900).starts("MRK-02") == ([W + since + EIGHT] if found else [])
 
 
 @pytest.mark.parametrize(("value", "found"), [(790, False), (791, False), (792, True)])
-def test_high_after_weaning_is_above_the_premenopausal_limit(value: float, found: bool) -> None:  # noqa: FBT001
+def test_high_after_weaning_is_above_the_premenopausal_limit(value: float, found: bool) -> None:
     assert bool(weaned().lab("CTX", W + 100, value).starts("MRK-02")) is found
 
 
@@ -141,12 +141,12 @@ def test_the_laboratory_s_limit_goes_first() -> None:
 
 
 @pytest.mark.parametrize(("value", "found"), [(311, False), (312, True), (313, True)])
-def test_a_rise_since_weaning_counts_too(value: float, found: bool) -> None:  # noqa: FBT001
+def test_a_rise_since_weaning_counts_too(value: float, found: bool) -> None:
     assert bool(weaned().lab("CTX", W + 50, 200).lab("CTX", W + 100, value).starts("MRK-02")) is found
 
 
 @pytest.mark.parametrize(("baseline", "found"), [(W - 1, False), (W, True), (W + 86, True), (W + 87, False)])
-def test_the_baseline_of_that_rise_is_after_weaning_and_14_days_before(baseline: int, found: bool) -> None:  # noqa: FBT001
+def test_the_baseline_of_that_rise_is_after_weaning_and_14_days_before(baseline: int, found: bool) -> None:
     assert bool(weaned().lab("CTX", baseline, 200).lab("CTX", W + 100, 400).starts("MRK-02")) is found
 
 
@@ -161,7 +161,7 @@ def test_an_anabolic_silences_it_and_its_start_ends_it(drug: str, drug_class: st
 
 
 @pytest.mark.parametrize(("fractured", "found"), [(W + 100 - 183, False), (W + 100 - 184, True)])
-def test_a_fracture_silences_it_for_183_days(fractured: int, found: bool) -> None:  # noqa: FBT001
+def test_a_fracture_silences_it_for_183_days(fractured: int, found: bool) -> None:
     mother = weaned().coded("vertebral_fracture", fractured).lab("CTX", W + 100, 900)
     assert bool(mother.starts("MRK-02")) is found
 
@@ -177,7 +177,7 @@ def test_feeding_that_only_lapsed_is_no_weaning() -> None:
 
 
 @pytest.mark.parametrize(("at", "found"), [(97, False), (98, True), (279, True), (322, True), (323, False)])
-def test_total_alp_is_no_bone_marker_from_the_second_trimester_to_42_days(at: int, found: bool) -> None:  # noqa: FBT001
+def test_total_alp_is_no_bone_marker_from_the_second_trimester_to_42_days(at: int, found: bool) -> None:
     mother = Mother().lab("ALP_total", at, 120, quantity="activity")
     assert mother.starts("MRK-05") == ([at + EIGHT] if found else [])
 
@@ -196,14 +196,14 @@ def test_a_later_total_alp_prolongs_the_note() -> None:
 
 
 @pytest.mark.parametrize(("hour", "found"), [(9.99, False), (10, False), (10.01, True)])
-def test_ctx_is_comparable_when_collected_by_ten_local_time(hour: float, found: bool) -> None:  # noqa: FBT001
+def test_ctx_is_comparable_when_collected_by_ten_local_time(hour: float, found: bool) -> None:
     assert bool(Mother().lab("CTX", 100, 300, hour=hour).starts("MRK-06")) is found
     assert bool(Mother(zone="Europe/Berlin").lab("CTX", 20, 300, hour=hour - 1).starts("MRK-06")) is found
     assert Mother().lab("P1NP", 100, 50, hour=15, quantity="mass").starts("MRK-06") == []
 
 
 @pytest.mark.parametrize(("fasting", "found"), [(True, False), (None, False), (False, True)])
-def test_ctx_not_fasting_is_not_comparable_and_unknown_is_asked(fasting: bool | None, found: bool) -> None:  # noqa: FBT001
+def test_ctx_not_fasting_is_not_comparable_and_unknown_is_asked(fasting: bool | None, found: bool) -> None:
     mother = Mother().lab("CTX", 100, 300, fasting=fasting, hour=11 if fasting is None else 8)
     assert bool(Mother().lab("CTX", 100, 300, fasting=fasting).starts("MRK-06")) is found
     if fasting is None:
@@ -213,7 +213,7 @@ def test_ctx_not_fasting_is_not_comparable_and_unknown_is_asked(fasting: bool | 
 @pytest.mark.parametrize(
     ("quality", "found"), [("haemolysed", True), ("clotted", True), ("insufficient", True), ("lipaemic", False)]
 )
-def test_a_spoilt_specimen_is_not_comparable(quality: str, found: bool) -> None:  # noqa: FBT001
+def test_a_spoilt_specimen_is_not_comparable(quality: str, found: bool) -> None:
     assert bool(Mother().lab("OC", 100, 10, quantity="mass", quality=quality).starts("MRK-06")) is found
 
 
@@ -233,7 +233,7 @@ def test_the_first_sample_of_another_method_is_not_comparable_and_the_second_is(
 @pytest.mark.parametrize(
     ("egfr", "at", "found"), [(59, 330, True), (60, 330, False), (59, 310, True), (59, 309, False), (59, 279, False)]
 )
-def test_a_low_egfr_of_90_days_counts_for_ctx_and_osteocalcin(egfr: float, at: int, found: bool) -> None:  # noqa: FBT001
+def test_a_low_egfr_of_90_days_counts_for_ctx_and_osteocalcin(egfr: float, at: int, found: bool) -> None:
     """One measured in pregnancy is not valid and not read."""
     for analyte in ("CTX", "OC"):
         mother = Mother().lab("eGFR", at, egfr, quantity="volume rate").lab(analyte, 400, 300, quantity="mass")

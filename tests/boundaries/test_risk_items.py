@@ -43,7 +43,7 @@ def test_codes_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(("index", "holds"), [(18.4, True), (18.5, False), (18.6, False)])
-def test_a_measured_body_mass_index_below_18_5(index: float, holds: bool) -> None:  # noqa: FBT001
+def test_a_measured_body_mass_index_below_18_5(index: float, holds: bool) -> None:
     assert bool(spans(Mother().weighed(20, index), "low_body_mass_index")) is holds
 
 
@@ -53,13 +53,13 @@ def test_the_latest_body_mass_index_counts_and_a_reported_one_does_not() -> None
 
 
 @pytest.mark.parametrize(("value", "holds"), [(49.9, True), (50, False), (50.1, False)])
-def test_vitamin_d_below_50(value: float, holds: bool) -> None:  # noqa: FBT001
+def test_vitamin_d_below_50(value: float, holds: bool) -> None:
     """However old: the latest value counts."""
     assert bool(spans(Mother().lab("25OHD", -900, value), "vitamin_d_deficiency")) is holds
 
 
 @pytest.mark.parametrize(("z", "holds"), [(-1.9, False), (-2.0, True), (-2.1, True)])
-def test_a_z_score_at_a_named_site(z: float, holds: bool) -> None:  # noqa: FBT001
+def test_a_z_score_at_a_named_site(z: float, holds: bool) -> None:
     assert bool(spans(Mother().dxa(-100, z=z, site="total_hip"), "low_z_score")) is holds
     assert not spans(Mother().dxa(-100, z=z, site="other"), "low_z_score")
 

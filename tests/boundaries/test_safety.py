@@ -35,12 +35,12 @@ def test_a_dxa_without_a_planned_date_counts_while_pregnant(ordered: int, expect
 
 
 @pytest.mark.parametrize(("planned", "found"), [(279, True), (280, False), (281, False)])
-def test_the_due_date_stands_for_the_delivery_until_that_is_known(planned: int, found: bool) -> None:  # noqa: FBT001
+def test_the_due_date_stands_for_the_delivery_until_that_is_known(planned: int, found: bool) -> None:
     assert bool(dxa(pregnant(), 100, scheduled=planned).finding("SAF-04")) is found
 
 
 @pytest.mark.parametrize(("planned", "found"), [(269, True), (270, False), (275, False)])
-def test_once_the_delivery_is_known_it_decides(planned: int, found: bool) -> None:  # noqa: FBT001
+def test_once_the_delivery_is_known_it_decides(planned: int, found: bool) -> None:
     p = delivered(dxa(pregnant(), 100, scheduled=planned), 270)
     assert held(p, "SAF-04") == ([(100 + HOUR_8, 270)] if found else [])
 
@@ -140,7 +140,7 @@ def test_rest_that_runs_over_the_lmp_is_found_from_the_lmp_on() -> None:
 
 
 @pytest.mark.parametrize(("starts", "found"), [(309, True), (310, False), (311, False)])
-def test_the_early_puerperium_ends_at_midnight_of_day_43_after_delivery(starts: int, found: bool) -> None:  # noqa: FBT001
+def test_the_early_puerperium_ends_at_midnight_of_day_43_after_delivery(starts: int, found: bool) -> None:
     p = rest(delivered(pregnant(), 270), starts)
     assert held(p, "SAF-06") == ([(starts + 3, 313)] if found else [])
 
@@ -151,20 +151,20 @@ def test_a_plan_closes_it() -> None:
 
 
 @pytest.mark.parametrize(("iu", "treated"), [(9999, False), (10000, True), (10001, True)])
-def test_unfractionated_heparin_is_therapeutic_from_twenty_thousand_a_day(iu: int, treated: bool) -> None:  # noqa: FBT001
+def test_unfractionated_heparin_is_therapeutic_from_twenty_thousand_a_day(iu: int, treated: bool) -> None:
     p = order(rest(pregnant(), 100, 120), "heparin", "heparin_ufh", 90, dose=iu, unit="[IU]", doses_per_day=2)
     assert (held(p, "SAF-06") == []) is treated
 
 
 @pytest.mark.parametrize(("mg", "treated"), [(89, False), (90, True), (91, True)])
-def test_enoxaparin_by_weight_is_therapeutic_from_150_iu_per_kg(mg: int, treated: bool) -> None:  # noqa: FBT001
+def test_enoxaparin_by_weight_is_therapeutic_from_150_iu_per_kg(mg: int, treated: bool) -> None:
     p = rest(pregnant(), 100, 120).say(Measured("active", "body_weight", on(80), number(60)), recorded_at=on(80))
     order(p, "enoxaparin", "lmwh", 90, dose=mg, unit="mg", doses_per_day=1)
     assert (held(p, "SAF-06") == []) is treated
 
 
 @pytest.mark.parametrize(("mg", "treated"), [(99, False), (100, False), (101, True)])
-def test_enoxaparin_without_a_weight_is_therapeutic_above_100_mg(mg: int, treated: bool) -> None:  # noqa: FBT001
+def test_enoxaparin_without_a_weight_is_therapeutic_above_100_mg(mg: int, treated: bool) -> None:
     p = order(rest(pregnant(), 100, 120), "enoxaparin", "lmwh", 90, dose=mg, unit="mg", doses_per_day=1)
     assert (held(p, "SAF-06") == []) is treated
 
@@ -175,7 +175,7 @@ def test_another_low_molecular_weight_heparin_without_a_weight_is_not_therapeuti
 
 
 @pytest.mark.parametrize(("mg", "treated"), [("4.9", False), ("5", True), ("7.5", True)])
-def test_fondaparinux_is_therapeutic_from_5_mg(mg: str, treated: bool) -> None:  # noqa: FBT001
+def test_fondaparinux_is_therapeutic_from_5_mg(mg: str, treated: bool) -> None:
     p = order(rest(pregnant(), 100, 120), "fondaparinux", "pentasaccharide", 90, dose=mg, unit="mg", doses_per_day=1)
     assert (held(p, "SAF-06") == []) is treated
 

@@ -61,7 +61,7 @@ def test_an_order_that_ended_before_the_lmp_is_none_of_the_pregnancy() -> None:
 
 
 @pytest.mark.parametrize(("given", "found"), [(-184, False), (-183, True), (-1, True)])
-def test_denosumab_of_half_a_year_before_the_lmp_counts_from_midnight_of_the_lmp(given: int, found: bool) -> None:  # noqa: FBT001
+def test_denosumab_of_half_a_year_before_the_lmp_counts_from_midnight_of_the_lmp(given: int, found: bool) -> None:
     expected = [(0.0, LONGEST)] if found else []
     assert held(dose(pregnant(), *DENOSUMAB, given), "SAF-01") == expected
     assert held(supply(pregnant(), *DENOSUMAB, given, None), "SAF-01") == expected
@@ -195,7 +195,7 @@ def test_without_a_test_the_order_is_found_until_it_stops() -> None:
 
 
 @pytest.mark.parametrize(("collected", "found"), [(85, True), (86, False), (100, False)])
-def test_a_negative_test_counts_from_fourteen_days_before(collected: int, found: bool) -> None:  # noqa: FBT001
+def test_a_negative_test_counts_from_fourteen_days_before(collected: int, found: bool) -> None:
     p = order(hcg(woman(), collected), *ALENDRONATE, 100)
     assert bool(p.finding("SAF-02")) is found
 
@@ -218,7 +218,7 @@ def test_a_test_is_negative_below_five_units_or_in_words(
     value: str | None,
     comparator: str | None,
     text: str | None,
-    negative: bool,  # noqa: FBT001
+    negative: bool,
 ) -> None:
     p = order(hcg(woman(), 99, value, comparator=comparator, text=text), *ALENDRONATE, 100)
     assert bool(p.finding("SAF-02")) is not negative
@@ -247,7 +247,7 @@ def test_a_positive_test_takes_the_negative_one_before_it_back() -> None:
 
 
 @pytest.mark.parametrize(("years", "found"), [(14, False), (15, True), (50, True), (51, False)])
-def test_women_of_fifteen_to_fifty_completed_years(years: int, found: bool) -> None:  # noqa: FBT001
+def test_women_of_fifteen_to_fifty_completed_years(years: int, found: bool) -> None:
     p = order(person(Patient(), years=years), *ALENDRONATE, 1)
     assert bool(p.finding("SAF-02")) is found
 
@@ -266,8 +266,8 @@ def test_women_of_fifteen_to_fifty_completed_years(years: int, found: bool) -> N
 def test_an_unknown_sex_or_age_counts_only_with_a_pregnancy_on_record(
     sex: str | None,
     years: int | None,
-    recorded_pregnancy: bool,  # noqa: FBT001
-    found: bool,  # noqa: FBT001
+    recorded_pregnancy: bool,
+    found: bool,
 ) -> None:
     p = person(Patient(), sex=sex, years=years)
     if recorded_pregnancy:
@@ -293,7 +293,7 @@ def test_a_procedure_not_done_excuses_nothing() -> None:
 
 
 @pytest.mark.parametrize(("reported", "found"), [(99, False), (101, True)])
-def test_menopause_reported_by_then_excuses(reported: int, found: bool) -> None:  # noqa: FBT001
+def test_menopause_reported_by_then_excuses(reported: int, found: bool) -> None:
     p = order(factor(woman(), "menopause", reported), *ALENDRONATE, 100)
     assert bool(p.finding("SAF-02")) is found
 

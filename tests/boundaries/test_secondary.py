@@ -26,7 +26,7 @@ def test_after_delivery_the_laboratory_s_own_limit_counts_and_without_one_nothin
 
 
 @pytest.mark.parametrize(("apart", "found"), [(29, True), (30, True), (31, False)])
-def test_tsh_and_free_t4_may_be_30_days_apart(apart: int, found: bool) -> None:  # noqa: FBT001
+def test_tsh_and_free_t4_may_be_30_days_apart(apart: int, found: bool) -> None:
     """It begins with the later of the two, whichever that is."""
     began = [200 + apart + EIGHT] if found else []
     assert Mother().lab("TSH", 200, "0.05").lab("fT4", 200 + apart, 25).starts("SEC-02") == began
@@ -75,7 +75,7 @@ def test_in_the_first_trimester_a_normal_free_t4_of_30_days_excuses(
         (330, "0.34", True),
     ],
 )
-def test_a_tsh_in_the_range_of_its_phase_ends_it(day: int, tsh: str, ends: bool) -> None:  # noqa: FBT001
+def test_a_tsh_in_the_range_of_its_phase_ends_it(day: int, tsh: str, ends: bool) -> None:
     mother = Mother().lab("TSH", 70, "0.05").lab("fT4", 70, 30).lab("TSH", day, tsh)
     assert mother.spans("SEC-02") == [(70 + EIGHT, day + EIGHT if ends else END)]
 
@@ -153,7 +153,7 @@ def test_courses_for_fetal_lungs_are_left_out() -> None:
     ("route", "counts"),
     [("PO", True), (None, True), ("IH", False), ("Inhalation", False), ("topical", False), ("NS", False)],
 )
-def test_local_routes_are_not_systemic_and_an_unknown_one_counts(route: str | None, counts: bool) -> None:  # noqa: FBT001
+def test_local_routes_are_not_systemic_and_an_unknown_one_counts(route: str | None, counts: bool) -> None:
     mother = Mother().ordered("prednisone", "glucocorticoid", 100, route=route)
     assert bool(mother.starts("SEC-04")) is counts
     if route is None:

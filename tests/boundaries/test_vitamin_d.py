@@ -25,7 +25,7 @@ END = 280 + 366
         (12.1, "mass", True, False),
     ],
 )
-def test_a_result_is_judged_in_its_reported_unit(value: float, quantity: str, deficient: bool, severe: bool) -> None:  # noqa: FBT001
+def test_a_result_is_judged_in_its_reported_unit(value: float, quantity: str, deficient: bool, severe: bool) -> None:
     """20 ng/mL is 49.9 nmol/L and not below its limit."""
     mother = Mother().lab("25OHD", 100, value, quantity=quantity)
     assert [bool(mother.starts(rule)) for rule in ("VIT-01", "VIT-02")] == [deficient, severe]
@@ -35,7 +35,7 @@ def test_a_result_is_judged_in_its_reported_unit(value: float, quantity: str, de
     ("value", "comparator", "begins"),
     [(50, "<", True), (50, "<=", False), (51, "<", False), (12, "<", True), (40, ">", False), (10, ">=", False)],
 )
-def test_a_comparator_counts_only_where_every_value_does(value: float, comparator: str, begins: bool) -> None:  # noqa: FBT001
+def test_a_comparator_counts_only_where_every_value_does(value: float, comparator: str, begins: bool) -> None:
     assert bool(Mother().lab("25OHD", 100, value, comparator=comparator).starts("VIT-01")) is begins
 
 
@@ -106,7 +106,7 @@ def test_vit_01_stands_under_vit_02() -> None:
 
 
 @pytest.mark.parametrize(("days", "asked"), [(179, False), (180, True)])
-def test_a_repeat_is_asked_for_after_180_days(days: int, asked: bool) -> None:  # noqa: FBT001
+def test_a_repeat_is_asked_for_after_180_days(days: int, asked: bool) -> None:
     questions = Mother().lab("25OHD", 10, 40).questions("VIT-01", 10 + days)
     assert bool(questions) is asked
 

@@ -15,7 +15,7 @@ _BUILT: Final = {"build", "dist", "__pycache__"}
 def files() -> tuple[Path, ...]:
     """Every file of the project: what git tracks, or would; in an unpacked source archive all that was not built."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)  # noqa: S603 - fixed words
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     found = (ROOT / name for name in listed.stdout.decode().split("\0") if name)
     return tuple(sorted(path for path in (found if listed.returncode == 0 else _walked(ROOT)) if path.is_file()))
 

@@ -34,7 +34,7 @@ def command(page: str, name: str) -> list[str]:
 def trabecula(arguments: Iterable[str]) -> str:
     """What a command prints."""
     run = [sys.executable, "-m", "streams.cli", *arguments]
-    return subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own words
+    return subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def test_the_notice_in_the_readme_is_one_of_those_that_the_command_prints() -> None:

@@ -210,7 +210,7 @@ def test_the_specimen_says_when_it_was_drawn_and_in_what_state(where: str) -> No
 
 
 @pytest.mark.parametrize(("answer", "expected"), [("LA33-6", True), ("LA32-8", False), ("LA4489-6", None)])
-def test_fasting_may_be_said_by_a_component(answer: str, expected: bool | None) -> None:  # noqa: FBT001
+def test_fasting_may_be_said_by_a_component(answer: str, expected: bool | None) -> None:
     part = {"code": coded(LOINC, "49541-6"), "valueCodeableConcept": coded(LOINC, answer)}
     assert lab(component=[part]).fasting is expected
 

@@ -77,9 +77,7 @@ def test_the_latest_word_on_a_retired_identity_is_its_link() -> None:
 
 def test_a_merge_that_was_entered_in_error_never_was() -> None:
     wrong = merge(1, "B", "A", record="merge")
-    taken_back = event(
-        "patient_merge", "merge", 2, patient="B", into="A", record_status="entered_in_error"
-    )
+    taken_back = event("patient_merge", "merge", 2, patient="B", into="A", record_status="entered_in_error")
     found = told([*A, *B, wrong, taken_back], UNTIL)
     assert found.state == told([*A, *B], UNTIL).state
 

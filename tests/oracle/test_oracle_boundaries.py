@@ -156,7 +156,7 @@ def test_an_answer_before_the_rise_in_severity_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(("days", "holds"), [(6, False), (7, True)])
-def test_two_reports_of_4_count_from_seven_days_apart(days: int, holds: bool) -> None:  # noqa: FBT001
+def test_two_reports_of_4_count_from_seven_days_apart(days: int, holds: bool) -> None:
     events = [pregnant(), order(10), pain(200, 4), pain(200 + days, 4)]
     assert bool(began(events, at(220), "HEP-05")) is holds
     assert bool(began(events, at(220), "SPN-01")) is holds
@@ -179,7 +179,7 @@ def test_pain_is_over_after_two_calm_reports_14_days_apart() -> None:
 
 
 @pytest.mark.parametrize(("height", "holds"), [(166.1, False), (166, True)])
-def test_two_centimetres_are_a_loss(height: float, holds: bool) -> None:  # noqa: FBT001
+def test_two_centimetres_are_a_loss(height: float, holds: bool) -> None:
     heights = [
         event("measurement", f"h{d}", at(d), measure="body_height", value=v, unit="cm", observed_at=at(d))
         for d, v in ((-40, 168), (200, height))
@@ -222,7 +222,7 @@ def test_vitamin_d_is_judged_in_the_unit_that_was_reported(
     code: str,
     value: float,
     unit: str,
-    holds: bool,  # noqa: FBT001
+    holds: bool,
 ) -> None:
     assert bool(began([pregnant(), lab(100, code, value, unit)], at(101), "VIT-01")) is holds
 
@@ -247,7 +247,7 @@ def test_total_calcium_is_adjusted_by_the_albumin_of_24_hours() -> None:
 
 
 @pytest.mark.parametrize(("later", "value", "holds"), [(13, 710, False), (14, 710, True), (14, 698, False)])
-def test_a_marker_rises_beyond_chance_and_beyond_its_phase(later: int, value: float, holds: bool) -> None:  # noqa: FBT001
+def test_a_marker_rises_beyond_chance_and_beyond_its_phase(later: int, value: float, holds: bool) -> None:
     series = [lab(200, "41171-0", 447, "ng/L"), lab(200 + later, "41171-0", value, "ng/L")]
     assert bool(began([pregnant(), *series], at(240), "MRK-01")) is holds
 

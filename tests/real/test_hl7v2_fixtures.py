@@ -53,7 +53,7 @@ def test_what_another_converter_sees_we_see_but_for_reviewed_differences(
     found = [each for file in CONVERTED for each in _compared(file, tables)]
     differing = [each for each in found if not each.agrees]
     with capsys.disabled():
-        print(_share(found))  # noqa: T201 the figure is what the test is run for
+        print(_share(found))
     unexplained = [each for each in differing if not _reason(each)]
     assert unexplained == []
     assert {_key(each) for each in differing} == set(REVIEWED), "a reviewed difference that is gone"

@@ -30,9 +30,7 @@ def test_a_dose_corrected_to_a_tenth_takes_the_alert_back_and_names_the_correcti
     found = told([*order, correction], 93)
     assert found.standing() == {}
     back = [(n.rule_id, n.transition, n.corrects) for n in found.notices if n.transition == "withdrawn"]
-    assert back == [("HEP-01", "withdrawn", "correction"), ("HEP-02", "withdrawn", "correction")] or back == [
-        ("HEP-02", "withdrawn", "correction")
-    ]
+    assert sorted(back) == [("HEP-01", "withdrawn", "correction"), ("HEP-02", "withdrawn", "correction")]
 
 
 def test_a_later_lower_dose_does_not_undo_a_tier_once_reached() -> None:
