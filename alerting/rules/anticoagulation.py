@@ -1,6 +1,6 @@
 """Days of therapeutic anticoagulation, as far as doses tell.
 
-Source: docs/evidence.md 2.3; docs/intervals.md SAF-06 (note).
+Source: docs/evidence.md 2.3; docs/intervals.md SAF-06 (decided).
 """
 
 from collections.abc import Callable, Iterable, Iterator

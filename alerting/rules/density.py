@@ -1,6 +1,6 @@
 """Bone density by DXA at the named sites, as several rules read it.
 
-Source: docs/intervals.md LAC-02, LAC-04 and HEP-06 (note): the latest Z-score of each site counts.
+Source: docs/intervals.md LAC-02, LAC-04 and Risk items: the latest Z-score of each site counts.
 """
 
 from collections.abc import Iterable, Iterator

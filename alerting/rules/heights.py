@@ -1,6 +1,6 @@
 """Measured height against the last measured height before the pregnancy, or before the first day of heparin.
 
-Source: docs/intervals.md SPN-03 and HEP-05 (note). Self-reported heights are never compared.
+Source: docs/intervals.md SPN-03 and HEP-05 (decided). Self-reported heights are never compared.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """How the items of the risk-factor score S19 are derived.
 
-Source: docs/intervals.md HEP-06 (note); docs/evidence.md 7. Codes do not count; body mass index only as measured.
+Source: docs/intervals.md, Risk items; docs/evidence.md 7. Codes do not count; body mass index only as measured.
 """
 
 from collections.abc import Iterable, Iterator

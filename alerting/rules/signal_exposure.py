@@ -1,6 +1,6 @@
 """How much heparin counts on the day of a sign: exposed days of its episode, and of heparin before the pregnancy.
 
-Source: intervals.csv HEP-05 (note); evidence sheet 2.5.
+Source: docs/intervals.md HEP-05 (decided); docs/evidence.md 2.5.
 """
 
 from datetime import date, datetime
