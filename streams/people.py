@@ -54,6 +54,7 @@ class People:
     def __init__(self, links: Iterable[Link] = ()) -> None:
         self._links = frozenset(links)
         self._survivors: dict[str, str] = {}
+        self._neighbours: dict[str, set[str]] | None = None
         self._resolve()
 
     def __contains__(self, link: Link) -> bool:
@@ -69,10 +70,9 @@ class People:
 
     def kin(self, patient_id: str) -> frozenset[str]:
         """Every identity that any link ever connected to this one, itself included."""
-        neighbours: dict[str, set[str]] = {}
-        for link in self._links:
-            neighbours.setdefault(link.retired, set()).add(link.into)
-            neighbours.setdefault(link.into, set()).add(link.retired)
+        if self._neighbours is None:
+            self._neighbours = _neighbours(self._links)
+        neighbours = self._neighbours
         found, waiting = {patient_id}, [patient_id]
         while waiting:
             for other in neighbours.get(waiting.pop(), ()):
@@ -102,6 +102,14 @@ class People:
             while survivor in into:
                 survivor = into[survivor]
             self._survivors[retired] = survivor
+
+
+def _neighbours(links: Iterable[Link]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for link in links:
+        found.setdefault(link.retired, set()).add(link.into)
+        found.setdefault(link.into, set()).add(link.retired)
+    return found
 
 
 def _cycles(into: Mapping[str, str]) -> list[list[str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from schemas.alerts import STANDING, Alert, Notice
+from schemas.alerts import Alert, Notice
 from schemas.days import to_utc
 from schemas.events import AnyEvent
 from schemas.intervals import SEVERITIES
@@ -14,17 +14,23 @@ from streams.ward import AHEAD, Ward
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
+_ENDS = frozenset({"resolved", "withdrawn", "superseded", "transferred"})
+
+
 @dataclass(slots=True)
 class History:
     """Sources that still load old data: what is decided of their patients is told to nobody.
 
-    Topic: a source goes live with its first event that is not history; then what stands is told, critical first.
+    Topic: a source goes live with its first event that is not history; then what stands is told, critical first, and
+    what had been told before and has ended meanwhile.
     """
 
     loading: dict[str, set[str]] = field(default_factory=dict)
     """Patients by source."""
     withheld: dict[str, Notice] = field(default_factory=dict)
     """The latest untold notice by alert_id."""
+    standing: set[str] = field(default_factory=set)
+    """The alerts that somebody was told of and has not been told the end of."""
 
     def sees(self, event: AnyEvent) -> list[Notice]:
         """Take note of an event; returns the digest if it is the first live one of its source."""
@@ -32,7 +38,7 @@ class History:
             self.loading.setdefault(event.source, set()).add(event.patient_id)
             return []
         released = self.loading.pop(event.source, None)
-        return self._digest(released) if released else []
+        return list(map(self._note, self._digest(released))) if released else []
 
     def told(self, notices: Iterable[Notice]) -> Iterator[Notice]:
         """The notices that are told now; the others are withheld."""
@@ -40,18 +46,19 @@ class History:
             if any(notice.patient_id in patients for patients in self.loading.values()):
                 self.withheld[notice.alert_id] = notice
             else:
-                yield notice
+                yield self._note(notice)
+
+    def _note(self, notice: Notice) -> Notice:
+        (self.standing.discard if notice.transition in _ENDS else self.standing.add)(notice.alert_id)
+        return notice
 
     def _digest(self, patients: set[str]) -> list[Notice]:
         still = set().union(*self.loading.values()) if self.loading else set()
         mine = {key: n for key, n in self.withheld.items() if n.patient_id in patients - still}
         for key in mine:
             del self.withheld[key]
-        standing = [n for n in mine.values() if n.transition in _STANDS]
-        return sorted(standing, key=lambda n: (-SEVERITIES.index(n.severity), n.effective_at, n.alert_id))
-
-
-_STANDS = STANDING | {"raised", "severity_raised", "severity_lowered", "reminded", "escalated", "reopened"}
+        due = [n for n in mine.values() if n.transition not in _ENDS or n.alert_id in self.standing]
+        return sorted(due, key=lambda n: (-SEVERITIES.index(n.severity), n.effective_at, n.alert_id))
 
 
 @dataclass(slots=True)

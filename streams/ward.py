@@ -5,7 +5,7 @@ Law: any order and any repeats of the same events end, at a given instant, in th
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -58,8 +58,13 @@ class MemoryCharts:
         return iter([self._charts[key] for key in sorted(self._charts)])
 
 
-def _one_person(people: People, one: str, other: str) -> bool:
-    return people.survivor(one) == people.survivor(other)
+Erasures = Mapping[str, frozenset[datetime]]
+"""The instants until which an identity's facts are forgotten, by the mark of the identity."""
+
+
+def plainly(patient_id: str) -> str:
+    """An identity as the mark of itself; whoever keeps erasures longer than a process marks by a keyed hash."""
+    return patient_id
 
 
 class Ward:
@@ -69,15 +74,37 @@ class Ward:
     event_id_reused, recorded_ahead, recorded_in_future, erased.
     """
 
-    def __init__(self, monitor: Monitor, charts: Charts) -> None:
+    def __init__(self, monitor: Monitor, charts: Charts, mark: Callable[[str], str] = plainly) -> None:
         self.monitor = monitor
         self.charts = charts
+        self.mark = mark
         self.people = People()
+        self.erasures: Erasures = {}
         self.counts: Counter[str] = Counter()
         self.unmapped: Counter[str] = Counter()
-        self._erasures: dict[str, set[datetime]] = {}
         self._checks: list[tuple[datetime, str]] = []
         self._check_at: dict[str, datetime] = {}
+
+    # ---- kept between two lives of a ward: its charts, `people`, `erasures`, and when to look at a chart again
+
+    def expect(self, checks: Iterable[tuple[str, datetime]]) -> None:
+        """Take over when charts are to be looked at again, all of them at once."""
+        self._check_at = dict(checks)
+        self._tidy()
+
+    def look_again(self, patient_id: str, at: datetime) -> None:
+        """Look at a chart again at an instant; FOREVER if time alone changes nothing of it."""
+        if at == FOREVER:
+            self._check_at.pop(patient_id, None)
+        elif self._check_at.get(patient_id) != at:
+            self._check_at[patient_id] = at
+            heapq.heappush(self._checks, (at, patient_id))
+            if len(self._checks) > 64 + 4 * len(self._check_at):  # before outdated entries outnumber the charts
+                self._tidy()
+
+    def _tidy(self) -> None:
+        self._checks = [(at, patient_id) for patient_id, at in self._check_at.items()]
+        heapq.heapify(self._checks)
 
     # ---- events
 
@@ -140,18 +167,7 @@ class Ward:
 
     def _keep(self, chart: Chart) -> None:
         self.charts.put(chart)
-        if chart.next_check_at == FOREVER:
-            self._check_at.pop(chart.patient_id, None)
-        elif self._check_at.get(chart.patient_id) != chart.next_check_at:
-            self._check_at[chart.patient_id] = chart.next_check_at
-            heapq.heappush(self._checks, (chart.next_check_at, chart.patient_id))
-            self._tidy()
-
-    def _tidy(self) -> None:
-        """Drop outdated entries before they outnumber the charts."""
-        if len(self._checks) > 64 + 4 * len(self._check_at):
-            self._checks = [(at, patient_id) for patient_id, at in self._check_at.items()]
-            heapq.heapify(self._checks)
+        self.look_again(chart.patient_id, chart.next_check_at)
 
     # ---- identity
 
@@ -171,27 +187,35 @@ class Ward:
         made = regroup(self.monitor, charts, self.people.survivor, self._reaches)
         for chart in charts:
             self.charts.remove(chart.patient_id)
-            self._check_at.pop(chart.patient_id, None)
+            self.look_again(chart.patient_id, FOREVER)
         return self._decide(made, now, cause)
 
     # ---- erasure
 
     def _is_erased(self, fact: Fact) -> bool:
-        """The fact was recorded before an erasure of its origin, or of whoever it was linked to at that time."""
-        return any(
-            fact.recorded_at <= at
-            for patient_id, instants in self._erasures.items()
-            for at in instants
-            if fact.origin == patient_id or _one_person(self.people.as_of(at), fact.origin, patient_id)
+        return self.forgets(fact.origin, fact.recorded_at)
+
+    def forgets(self, origin: str, recorded_at: datetime) -> bool:
+        """It was recorded before an erasure of its origin, or of whoever that was linked to at the time."""
+        return bool(self.erasures) and any(
+            recorded_at <= at and (k == origin or self._one_person(at, k, origin))
+            for k in self.people.kin(origin)
+            for at in self.erasures.get(self.mark(k), ())
         )
+
+    def _one_person(self, at: datetime, one: str, other: str) -> bool:
+        then = self.people.as_of(at)
+        return then.survivor(one) == then.survivor(other)
 
     def _erase(self, event: Erasure, now: datetime) -> list[Notice]:
         at = to_utc(event.recorded_at)
-        if event.record_status != "active" or at in self._erasures.get(event.patient_id, ()):
+        marked = self.mark(event.patient_id)
+        known = self.erasures.get(marked, frozenset())
+        if event.record_status != "active" or at in known:
             self.counts["duplicate"] += 1
             return []
         self.counts["accepted"] += 1
-        self._erasures.setdefault(event.patient_id, set()).add(at)
+        self.erasures = {**self.erasures, marked: known | {at}}
         kin = self.people.kin(event.patient_id)
         for k in kin:
             chart = self.charts.get(k)
@@ -205,7 +229,7 @@ class Ward:
         if len(kept) == len(chart.facts):
             return
         self.charts.remove(chart.patient_id)
-        self._check_at.pop(chart.patient_id, None)
+        self.look_again(chart.patient_id, FOREVER)
         if kept:
             self._decide([self.monitor.chart(chart.patient_id, kept)], now, cause)
 
@@ -219,12 +243,25 @@ class Ward:
 
     def advance(self, until: datetime) -> Iterator[Notice]:
         """Let the clock run to an instant: every crossing is decided at its own instant, in order."""
-        while (at := self.next_check_at()) <= until:
-            _, patient_id = heapq.heappop(self._checks)
-            del self._check_at[patient_id]
-            chart = self.charts.get(patient_id)
-            if chart is not None:
-                yield from self._decide([chart], at, Cause())
+        while self.next_check_at() <= until:
+            yield from self.tick()
+
+    def tick(self) -> list[Notice]:
+        """Decide the chart that is due next, at the instant of its crossing.
+
+        Errors: IndexError if none will ever be due.
+        """
+        if self.next_check_at() == FOREVER:
+            raise IndexError("no chart is to be looked at again")
+        at, patient_id = heapq.heappop(self._checks)
+        del self._check_at[patient_id]
+        chart = self.charts.get(patient_id)
+        return [] if chart is None else self._decide([chart], at, Cause())
+
+    def examine(self, patient_id: str, now: datetime) -> list[Notice]:
+        """Decide a chart anew with the rule pack in force."""
+        chart = self.charts.get(patient_id)
+        return [] if chart is None else self._decide([chart], now, Cause(rule_pack=True))
 
     def standing(self, now: datetime) -> Iterator[Alert]:
         """Every alert that stands at an instant."""

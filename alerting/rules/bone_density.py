@@ -60,6 +60,8 @@ def _applies(chart: Reader, judge: Judge, at: datetime) -> bool:
 
 def _bmd_01(chart: Reader, judge: Judge) -> Intervals:
     found = [(fact, dxa) for fact, dxa in scans(chart[_DENSITIES]) if dxa.z_score is not None]
+    if not found:
+        judge.out_of_scope("no Z-score measured")
     return tuple(
         interval
         for episode in _episodes(chart, judge)

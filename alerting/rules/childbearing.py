@@ -73,7 +73,10 @@ def saf_02(chart: Reader, judge: Judge) -> Intervals:
     """From the beginning of a bone drug until pregnancy is excluded and prevented, or no longer the question."""
     sterile = _sterile_from(chart)
     made: list[Interval] = []
-    for begun in _begun(chart):
+    found = tuple(_begun(chart))
+    if not found:
+        judge.out_of_scope("no bone drug ordered, supplied or given")
+    for begun in found:
         judge.looks_at(chart.calendar.day(begun.at))
         if not _in_scope(chart, judge, begun.at) or _excused(chart, judge, begun.at, sterile):
             continue

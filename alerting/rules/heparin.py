@@ -140,7 +140,9 @@ def _hep_06(chart: Reader, judge: Judge) -> Intervals:
     exposure, calendar = chart[_LMWH], chart.calendar
     made: list[Interval] = []
     if not chart[PREGNANCIES].episodes:
-        judge.out_of_scope("no pregnancy episode")
+        judge.out_of_scope("not in a pregnancy episode")
+    if not exposure.stretches:
+        judge.out_of_scope("no low-molecular-weight heparin")
     for count in counts(chart[EPISODES], exposure, calendar):
         if not any(p.episode == count.episode and p.began == count.began for p in chart[PREGNANCIES].episodes):
             continue

@@ -34,6 +34,8 @@ def _mrk_05(chart: Reader, judge: Judge) -> Intervals:
     def next_bone_marker(signs: Sequence[Sign]) -> datetime | None:
         return next((at for at in bone if at > signs[-1].at), None)
 
+    if known and not chart[_ALP]:
+        judge.out_of_scope("no total alkaline phosphatase measured")
     made: list[Interval] = []
     for p in known:
         found = runs(_placental(chart, judge, p, drawn), next_bone_marker, p.ended)

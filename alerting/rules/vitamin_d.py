@@ -104,6 +104,8 @@ def _deficient(chart: Reader, judge: Judge) -> Intervals:
     made: list[Interval] = []
     if not chart[PREGNANCIES].episodes:
         judge.out_of_scope("not in a pregnancy episode")
+    if not chart[VITAMIN_D]:
+        judge.out_of_scope("25-OH vitamin D not measured")
     for p in chart[PREGNANCIES].episodes:
         repleted = [level.at for level in chart[VITAMIN_D] if level.repleted(judge)]
 
