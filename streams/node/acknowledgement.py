@@ -25,11 +25,14 @@ _HEADER: Final = re.compile(rb"(?:^|[\r\n])(?:\xef\xbb\xbf)?[ \t]*(MSH[^\r\n]*)"
 _FARTHEST_HEADER: Final = 16_384
 _CONTROLS: Final = bytes(range(32)) + b"\x7f"
 _MARKS: Final = b"^~\\&"
+_MARK: Final = re.compile(rb"[!-/:-@\[-`{-~]")
+_MARKS_SENT: Final = re.compile(_MARK.pattern + rb"{4,5}")
 _PLACE: Final = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d{1,5})\])?(?:-(\d{1,3}))?")
 _MOST_REMARKS: Final = 10
 _LONGEST_REMARK: Final = 250
 _LONGEST_TEXT: Final = 80  # MSA-3
 _FIRST_WITH_SEVERITY: Final = (2, 5)
+_FIRST_WITHOUT_TEXT: Final = (2, 7)
 _VERSION: Final = b"2.5.1"
 _LETTERS: Final[dict[Result, bytes]] = {"accepted": b"A", "refused": b"R", "error": b"E"}
 _LEVELS: Final[dict[Level, bytes]] = {"application": b"A", "commit": b"C"}
@@ -105,7 +108,7 @@ def read_header(content: bytes) -> Header:
     found = _HEADER.search(content[:_FARTHEST_HEADER])
     line = found[1] if found else b""
     separator = line[3:4]
-    if not separator or not 0x20 < separator[0] < 0x7F or separator.isalnum():  # beyond these it is part of a text
+    if not _MARK.fullmatch(separator):
         return Header()
     fields = line.split(separator)
     marks = fields[1] if _usable(fields[1], separator) else _MARKS
@@ -113,8 +116,7 @@ def read_header(content: bytes) -> Header:
 
 
 def _usable(marks: bytes, separator: bytes) -> bool:
-    distinct = len(set(marks + separator)) == len(marks) + 1
-    return len(marks) in (4, 5) and distinct and not re.search(rb"[^!-/:-@\[-`{-~]", marks)
+    return _MARKS_SENT.fullmatch(marks) is not None and len(set(marks + separator)) == len(marks) + 1
 
 
 # ---- what is said of the message
@@ -172,7 +174,7 @@ def _code(refusal: Refusal) -> str:
         return "103"
     if place and place[3]:
         return "101" if refusal.reason.startswith("no ") else "102"
-    return "100" if re.match(r"no |an? [A-Z]{3} |more than one", refusal.reason) else "207"
+    return "100" if re.match(r"no |more than one |.+ before ", refusal.reason) else "207"
 
 
 # ---- the acknowledgements
@@ -227,7 +229,8 @@ def _msh(header: Header, now: datetime, control_id: str) -> bytes:
 
 
 def _msa(header: Header, code: bytes, remarks: Sequence[Remark]) -> bytes:
-    text = _escaped(header, remarks[0].text, _LONGEST_TEXT) if remarks else b""
+    said = remarks and header.version < _FIRST_WITHOUT_TEXT
+    text = _escaped(header, remarks[0].text, _LONGEST_TEXT) if said else b""
     return header.separator.join((b"MSA", code, header.field(10), text))
 
 

@@ -76,7 +76,7 @@ class Connection:
     def stop(self) -> None:
         """Read no further; what is being decided is finished and answered."""
         self._stopped.set()
-        if self._reading is not None:
+        if self._reading is not None and not self._reading.expired():
             self._reading.reschedule(self._loop.time())
 
     async def run(self) -> None:
@@ -85,6 +85,9 @@ class Connection:
         try:
             with suppress(OSError):  # the sender is gone; what it was not told it sends again
                 await self._take_all()
+        except asyncio.CancelledError:
+            self._writer.transport.abort()
+            raise
         finally:
             self._budget.change(-self._budgeted)
             await _closed(self._writer, self._settings.answer_within)
@@ -119,14 +122,13 @@ class Connection:
     def _deadline(self) -> float:
         """When waiting ends. The time of a message counts while it is waited for, not while others are decided."""
         now = self._loop.time()
+        if not self._framer.inside:
+            return self._idle_since + self._settings.idle_after
         if self._framer.begun != self._begun:
             self._begun = self._framer.begun
             self._message_since = now
-        if self._framer.may_be_whole:
-            return now + self._settings.quiet_after
-        if self._framer.inside:
-            return self._message_since + self._settings.message_within
-        return self._idle_since + self._settings.idle_after
+        whole = self._message_since + self._settings.message_within
+        return min(whole, now + self._settings.quiet_after) if self._framer.may_be_whole else whole
 
     def _waited(self) -> tuple[list[Found], bool]:
         if self._stopped.is_set():
@@ -217,7 +219,8 @@ async def _closed(writer: asyncio.StreamWriter, within: float) -> None:
     """Close, and do not wait for a sender that does not let go."""
     writer.close()
     try:
-        async with asyncio.timeout(within):
-            await writer.wait_closed()
-    except OSError:
+        with suppress(OSError):
+            async with asyncio.timeout(within):
+                await writer.wait_closed()
+    finally:
         writer.transport.abort()

@@ -90,9 +90,10 @@ class Framer:
             if not self._inside:
                 found += self._between()
             elif turn := _TURN.search(self._held, max(0, self._searched - _AHEAD)):
-                found.append(self._taken(turn.start(), ended=turn[0] == _FS))
+                anew = turn[0] == START  # asked before the bytes that it looks into are gone
+                found.append(self._taken(turn.start(), ended=not anew))
                 del self._held[: turn.end()]
-                self._enter(inside=turn[0] == START)
+                self._enter(inside=anew)
             else:
                 self._searched = len(self._held)
                 self._drop()

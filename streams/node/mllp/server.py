@@ -1,10 +1,11 @@
 """The MLLP listener: who may connect, how many, and how it stops."""
 
 import asyncio
+import socket
 import ssl as tls
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
 from streams.node.mllp.connection import Budget, Connection
 from streams.node.mllp.settings import Counts, MllpSettings, Uncounted
@@ -19,6 +20,12 @@ _HANDSHAKE: Final = 10.0
 
 def _now() -> datetime:
     return datetime.now(tz=UTC)
+
+
+async def _one_address(host: str) -> str:
+    """One address of a name, IPv4 first: each would be given a free port of its own, and only one can be told."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return str(min(found, key=lambda info: info[0] is not socket.AF_INET)[4][0])
 
 
 class MllpServer:
@@ -47,14 +54,13 @@ class MllpServer:
 
         Errors: OSError where the address is not free.
         """
-        more = {"ssl_handshake_timeout": _HANDSHAKE} if ssl else {}
         self._server = await asyncio.start_server(
             self._connected,
-            host,
+            host if port else await _one_address(host),
             port,
             ssl=ssl,
             backlog=_WAITING,
-            **more,  # type: ignore[arg-type]
+            ssl_handshake_timeout=_HANDSHAKE if ssl else None,
         )
         self.address = self._server.sockets[0].getsockname()[:2]
 
@@ -99,8 +105,7 @@ class MllpServer:
             clock=self._clock,
             feed=feed,
         )
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 asyncio runs each connection as a task
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         self._running[task] = connection
         try:
             await connection.run()

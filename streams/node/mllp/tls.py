@@ -1,6 +1,6 @@
 """TLS of the MLLP listener, and who the client is by its certificate.
 
-Only what the authority signed and what is on the list of names is let in: a list is shorter to revoke than an authority.
+Only what the authority signed and what is on the list of names is let in: a name is taken off a list at once.
 """
 
 import ssl
