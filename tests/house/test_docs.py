@@ -49,6 +49,15 @@ def test_the_explanation_in_the_readme_is_what_the_command_prints() -> None:
     assert trabecula(command("README.md", "explain")) == example("README.md", "explanation")
 
 
+@pytest.mark.parametrize(("name", "file"), [("hl7v2", "laboratory-results.hl7"), ("fhir", "heparin-order.json")])
+def test_the_translations_in_the_intake_page_are_what_the_command_prints(name: str, file: str) -> None:
+    (line,) = re.findall(rf"^    trabecula (translate docs/examples/{file} .*)$", text("docs/intake.md"), re.MULTILINE)
+    run = [sys.executable, "-m", "streams.cli", *str(line).split()]
+    said = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert said.stdout == example("docs/intake.md", name)
+    assert said.stderr == example("docs/intake.md", f"{name}-refusals")
+
+
 def test_the_site_file_in_the_rules_page_is_accepted_and_in_force(tmp_path: Path) -> None:
     site = tmp_path / "site.toml"
     site.write_text(example("docs/rules.md", "site"), "utf-8")
