@@ -39,13 +39,25 @@ def _rank(fact: Fact) -> tuple[datetime, int, str]:
 
 def _added(versions: tuple[Fact, ...], fact: Fact) -> tuple[Fact, ...] | None:
     """The versions with one more in its place; None if it was there."""
-    if not versions or versions[-1].rank < fact.rank:  # as versions come
+    if not versions:
+        return (fact,)
+    fact = _sharing(versions[-1], fact)
+    if versions[-1].rank < fact.rank:  # as versions come
         return (*versions, fact)
     first = bisect_left(versions, fact.rank, key=_rank)
     last = bisect_right(versions, fact.rank, key=_rank)
     if fact in versions[first:last]:
         return None
     return (*versions[:first], *_in_order((*versions[first:last], fact)), *versions[last:])
+
+
+def _sharing(known: Fact, fact: Fact) -> Fact:
+    """The fact with the names, and of a person the content, of a version that is kept already: most say the same."""
+    # Numbers are never shared: 1.0 and 1.00 are equal, and the digits are what was reported.
+    same = isinstance(fact.payload, Person) and fact.payload == known.payload
+    payload = known.payload if same else fact.payload
+    origin = known.origin if fact.origin == known.origin else fact.origin
+    return Fact(origin, known.source, known.record_id, fact.event_id, fact.recorded_at, payload, fact.history)
 
 
 def _placed(found: Records, record: Record) -> Records:
