@@ -15,9 +15,11 @@ from alerting.rules.risk_score import RISK_ITEMS, RiskItems
 from alerting.rules.vitamin_d import VITAMIN_D
 from schemas.days import FOREVER
 from schemas.definitions import Reader
+from schemas.facts import clinical_time
 from schemas.intervals import Evidence, Interval, Intervals, Severity
-from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, ledger
+from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, ledger, winners
 
+_DENSITIES = winners("bone_density")
 _UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
 Reached = Callable[[Judge, Counted], bool]
 
@@ -183,8 +185,24 @@ def _asks(chart: Reader, _judge: Judge, _interval: Interval, now: datetime) -> I
         yield "dose unknown or assumed on some of the counted days"
     if not any(_lately(level.at, now, chart) for level in chart[VITAMIN_D]):
         yield f"25-OH vitamin D not resulted in {_LATELY} days"
-    if exposure.open:
+
+
+def _asks_open(chart: Reader, judge: Judge, interval: Interval, now: datetime) -> Iterator[str]:
+    yield from _asks(chart, judge, interval, now)
+    if chart[_UFH].open:
         yield "order without a planned end"
+
+
+def _asks_hep_04(chart: Reader, judge: Judge, interval: Interval, now: datetime) -> Iterator[str]:
+    yield from _asks_open(chart, judge, interval, now)
+    p = next((p for p in chart[PREGNANCIES].episodes if p.episode == interval.episode), None)
+    delivered = p is not None and p.delivery is not None and chart.calendar.midnight(p.delivery) <= now
+    if p is not None and delivered and not any(p.began <= at <= now for at in _measured_at(chart)):
+        yield "no bone density measured in the episode"
+
+
+def _measured_at(chart: Reader) -> Iterator[datetime]:
+    return (at for f in chart[_DENSITIES] if (at := clinical_time(f.payload)) is not None)
 
 
 def _lately(at: datetime, now: datetime, chart: Reader) -> bool:
@@ -198,9 +216,9 @@ def _asks_hep_06(chart: Reader, _judge: Judge, _interval: Interval, now: datetim
 _READS = (_UFH, EPISODES)
 
 RULES = (
-    Rule("HEP-01", _READS, _hep_01, _asks, (VITAMIN_D,), superseded_by=("HEP-02", "HEP-03", "HEP-04", "HEP-05")),
-    Rule("HEP-02", _READS, _hep_02, _asks, (VITAMIN_D,), superseded_by=("HEP-04", "HEP-05")),
+    Rule("HEP-01", _READS, _hep_01, _asks_open, (VITAMIN_D,), superseded_by=("HEP-02", "HEP-03", "HEP-04", "HEP-05")),
+    Rule("HEP-02", _READS, _hep_02, _asks_open, (VITAMIN_D,), superseded_by=("HEP-04", "HEP-05")),
     Rule("HEP-03", _READS, _hep_03, _asks, (VITAMIN_D,), superseded_by=("HEP-02", "HEP-04", "HEP-05")),
-    Rule("HEP-04", (*_READS, ANSWERS), _hep_04, _asks, (VITAMIN_D,)),
+    Rule("HEP-04", (*_READS, ANSWERS), _hep_04, _asks_hep_04, (VITAMIN_D, PREGNANCIES, _DENSITIES)),
     Rule("HEP-06", (_LMWH, EPISODES, PREGNANCIES, RISK_ITEMS), _hep_06, _asks_hep_06),
 )

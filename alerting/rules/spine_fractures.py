@@ -118,6 +118,7 @@ _HISTORY: Final = {
     "vertebral_fracture": "a vertebral fracture",
     "vertebral_fracture_follow_up": "a vertebral fracture",
     "osteoporosis_with_fracture_other_vertebra": "a vertebral fracture",
+    "plo": "osteoporosis of pregnancy",
 }
 
 

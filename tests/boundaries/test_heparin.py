@@ -4,10 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.facts import Dose, Measured, Order, PregnancyRecord, Supply
+from alerting.judge import Judge
+from alerting.rules import RULES
+from schemas.facts import Density, Dose, Measured, Order, PregnancyRecord, Supply
 from schemas.intervals import Interval
 from schemas.views import EPISODES, ledger
-from tests.support import Patient, day, days_from_zero, number, on
+from tests.support import Patient, day, days_from_zero, number, on, pack
 
 UFH, LMWH = "heparin_ufh", "lmwh"
 
@@ -291,3 +293,25 @@ def test_days_are_the_sites_local_days_over_a_change_of_the_clock() -> None:
 
 def _ends(interval: Interval) -> float:
     return days_from_zero(interval.ended)
+
+
+def test_hep_04_asks_for_a_bone_density_only_after_the_delivery() -> None:
+    question = "no bone density measured in the episode"
+    going_on = course(20_000, 5, None)
+    assert question not in asked(going_on, "HEP-04", 270)
+    delivered = course(20_000, 5, None).say(
+        PregnancyRecord("active", "delivered", last_menstrual_period=day(0), ended_on=day(280)),
+        record="pregnancy",
+        recorded_at=on(281),
+    )
+    assert question not in asked(delivered, "HEP-04", 270)
+    assert question in asked(delivered, "HEP-04", 290)
+    measured = Density("active", "lumbar_spine", on(285), z_score=Decimal(-1))
+    assert question not in asked(delivered.say(measured, recorded_at=on(285)), "HEP-04", 290)
+
+
+def asked(patient: Patient, rule_id: str, at: float) -> list[str]:
+    """The open questions of a rule's first finding on a day."""
+    rule = next(r for r in RULES if r.id == rule_id)
+    judge = Judge(pack().rules[rule_id])
+    return list(rule.asks(patient.chart(), judge, patient.finding(rule_id)[0], on(at)))
