@@ -207,7 +207,7 @@ def acknowledgement(header: Header, verdict: Verdict, level: Level, *, now: date
     # Of a commit nothing is said beyond it: what was refused in part belongs to the application's answer.
     remarks = () if code == b"CA" else verdict.remarks
     segments = (_msh(header, now, control_id), _msa(header, code, remarks), *_err(header, verdict.result, remarks))
-    return b"".join(segment.rstrip(header.separator) + b"\r" for segment in segments)
+    return b"".join(segment + b"\r" for segment in segments)
 
 
 def _msh(header: Header, now: datetime, control_id: str) -> bytes:
@@ -225,13 +225,13 @@ def _msh(header: Header, now: datetime, control_id: str) -> bytes:
         *(b"" for _ in range(5)),
         header.field(18),
     ]
-    return header.separator.join(fields)
+    return header.separator.join(fields).rstrip(header.separator)
 
 
 def _msa(header: Header, code: bytes, remarks: Sequence[Remark]) -> bytes:
     said = remarks and header.version < _FIRST_WITHOUT_TEXT
-    text = _escaped(header, remarks[0].text, _LONGEST_TEXT) if said else b""
-    return header.separator.join((b"MSA", code, header.field(10), text))
+    text = (_escaped(header, remarks[0].text, _LONGEST_TEXT),) if said else ()
+    return header.separator.join((b"MSA", code, header.field(10), *text))
 
 
 def _err(header: Header, result: Result, remarks: Sequence[Remark]) -> list[bytes]:

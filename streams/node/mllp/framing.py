@@ -141,7 +141,7 @@ class Framer:
     def _taken(self, length: int, *, ended: bool) -> Found:
         """What the block was, of which `length` bytes of those that are held belong to it."""
         size = self._dropped + length
-        if self._head is None and not self._held[:length].strip(_BLANK):
+        if size <= self._largest and not self._held[:length].strip(_BLANK):
             return "junk"
         if not ended:
             return "broken_off"
