@@ -37,7 +37,11 @@ class History:
         if event.history:
             self.loading.setdefault(event.source, set()).add(event.patient_id)
             return []
-        released = self.loading.pop(event.source, None)
+        return self.live(event.source)
+
+    def live(self, source: str) -> list[Notice]:
+        """The digest of a source that has loaded its old data; nothing if it was live."""
+        released = self.loading.pop(source, None)
         return list(map(self._note, self._digest(released))) if released else []
 
     def told(self, notices: Iterable[Notice]) -> Iterator[Notice]:
