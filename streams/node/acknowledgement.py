@@ -68,7 +68,8 @@ class Header:
 
     def part(self, number: int, component: int = 1) -> bytes:
         """A component of a field's first repetition."""
-        parts = self.field(number).split(self.marks[1:2], 1)[0].split(self.marks[:1])
+        said = self.field(number)
+        parts = said.split(self.marks[1:2], 1)[0].split(self.marks[:1]) if said else ()
         return parts[component - 1].strip() if component <= len(parts) else b""
 
     @property
@@ -235,11 +236,13 @@ def _msa(header: Header, code: bytes, remarks: Sequence[Remark]) -> bytes:
 
 
 def _err(header: Header, result: Result, remarks: Sequence[Remark]) -> list[bytes]:
+    if not remarks:
+        return []
     if len(remarks) > _MOST_REMARKS:
         remarks = (*remarks[: _MOST_REMARKS - 1], Remark("207", f"{len(remarks) - _MOST_REMARKS + 1} more"))
     if header.version and header.version < _FIRST_WITH_SEVERITY:
         # ERR-1 of these versions has no severity: beside AA it would read as an error. MSA-3 says it there.
-        return [_old_err(header, remarks)] if remarks and result != "accepted" else []
+        return [_old_err(header, remarks)] if result != "accepted" else []
     severity = b"W" if result == "accepted" else b"E"
     return [_new_err(header, remark, severity) for remark in remarks]
 

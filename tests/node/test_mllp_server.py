@@ -335,6 +335,8 @@ async def test_a_stop_finishes_what_is_being_decided_and_answers_it() -> None:
 
 
 async def test_a_stop_does_not_wait_for_ever() -> None:
+    reported: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     receiver = FakeReceiver()
     receiver.open.clear()
     async with listening(receiver) as server, connected(server) as sender:
@@ -345,6 +347,7 @@ async def test_a_stop_does_not_wait_for_ever() -> None:
         assert time.monotonic() - begun < 2
         assert await sender.rest() == b""
     assert receiver.durable == []
+    assert reported == []
 
 
 async def test_a_stop_ends_the_wait_of_a_sender_that_would_hear_nothing() -> None:

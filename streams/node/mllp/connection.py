@@ -190,6 +190,8 @@ class Connection:
         if not answers:
             return
         self._writer.write(b"".join(map(framed, answers)))
+        if not self._writer.transport.get_write_buffer_size():
+            return
         try:
             async with asyncio.timeout(self._settings.answer_within):
                 await self._writer.drain()

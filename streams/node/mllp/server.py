@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl as tls
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, cast
 
@@ -108,7 +109,9 @@ class MllpServer:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         self._running[task] = connection
         try:
-            await connection.run()
+            # It ends here: asyncio (3.11) reports a connection's task that was cancelled as an error of a callback.
+            with suppress(asyncio.CancelledError):
+                await connection.run()
         finally:
             del self._running[task]
 
