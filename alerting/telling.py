@@ -33,9 +33,14 @@ def _word(value: Scalar) -> str:
     return str(value)
 
 
+TAKEN_BACK = "Taken back: {title}. What it rested on was corrected, cancelled or belongs to somebody else."
+
+
 def sentence(text: RuleText, interval: Interval | None) -> str:
-    """The rule's sentence, filled with the finding's details."""
-    details = interval.details if interval else ()
+    """The rule's sentence, filled with the finding's details; of a finding that is no more, that it was taken back."""
+    if interval is None:
+        return TAKEN_BACK.format(title=text.title)
+    details = interval.details
     return text.sentence.format_map(_Words({name: _word(value) for name, value in details}))
 
 

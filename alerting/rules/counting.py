@@ -17,13 +17,22 @@ _LONGEST: Final = 3660  # ten years: an order that is still open then has crosse
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """The count up to and with one exposed day: `mean` of all known days, `recent` of the last 28 exposed days."""
+    """The count up to and with one exposed day: `mean` of all known days, `recent` of the last 28 exposed days.
+
+    `steady`: an order without end has given this `amount` for 28 days; from here on means only move towards it.
+    """
 
     day: date
     begins: datetime
     days: int
     mean: Decimal | None
     recent: Decimal | None
+    amount: Decimal | None = None
+    steady: bool = False
+
+    def comes_to(self, days: int, dose: Decimal) -> bool:
+        """Time alone may still bring so many days at a mean of so much."""
+        return not self.steady or self.days < days or (self.amount is not None and self.amount > dose)
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -92,11 +101,34 @@ def _floor(exposure: Ledger, s: Stretch, neighbour: date) -> Decimal | None:
     return s.floor if s.floor is not None else _neighbour(exposure, neighbour)
 
 
+class _Rolling:
+    """The mean of the known amounts among the last 28 exposed days."""
+
+    def __init__(self) -> None:
+        self._days: deque[Decimal | None] = deque()
+        self._total = Decimal(0)
+        self._known = 0
+
+    def with_day(self, judged: Decimal | None) -> Decimal | None:
+        """The mean with one more day, which is not kept."""
+        return _mean(self._total, self._known, judged)
+
+    def add(self, amount: Decimal | None) -> None:
+        """Keep a day; the window then holds the 27 days that the next one is judged with."""
+        self._days.append(amount)
+        if amount is not None:
+            self._total, self._known = self._total + amount, self._known + 1
+        if len(self._days) == ROLLING:
+            gone = self._days.popleft()
+            if gone is not None:
+                self._total, self._known = self._total - gone, self._known - 1
+
+
 def counted(exposure: Ledger, count: Count, calendar: Calendar) -> Iterator[Counted]:
     """The count at each exposed day; the day itself and first days of courses count at least the order in force."""
     known = 0
     total = Decimal(0)
-    last28: deque[Decimal | None] = deque(maxlen=ROLLING)
+    rolling = _Rolling()
     before: date | None = None
     for days, (day, s_begins, s) in enumerate(exposed_days(exposure, count.first, count.until), 1):
         begins = s_begins if day == s.first else calendar.midnight(day)
@@ -106,15 +138,9 @@ def counted(exposure: Ledger, count: Count, calendar: Calendar) -> Iterator[Coun
             if first_of_course:
                 amount = _largest(s.amount, _floor(exposure, s, day + ONE_DAY))
             judged = _largest(amount, _floor(exposure, s, day - ONE_DAY))
-        recent = [a for a in (*list(last28)[-(ROLLING - 1) :], judged) if a is not None]
-        yield Counted(
-            day,
-            begins,
-            days,
-            _mean(total, known, judged),
-            sum(recent, Decimal(0)) / len(recent) if recent else None,
-        )
-        last28.append(amount)
+        steady = s.last is None and (day - s.first).days >= ROLLING
+        yield Counted(day, begins, days, _mean(total, known, judged), rolling.with_day(judged), judged, steady)
+        rolling.add(amount)
         if amount is not None:
             total, known = total + amount, known + 1
         before = day

@@ -5,12 +5,14 @@ Source: docs/intervals.md HEP-01 to HEP-04 and HEP-06; docs/evidence.md 2.4 and 
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
 from alerting.judge import Judge
 from alerting.rule import Rule
-from alerting.rules.counting import Count, Counted, Held, counted, counts, held
+from alerting.rules.counting import ROLLING, Count, Counted, Held, counted, counts, held
 from alerting.rules.risk_score import RISK_ITEMS, RiskItems
 from alerting.rules.vitamin_d import VITAMIN_D
 from schemas.days import FOREVER
@@ -21,7 +23,6 @@ from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, ledger, winner
 
 _DENSITIES = winners("bone_density")
 _UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
-Reached = Callable[[Judge, Counted], bool]
 
 
 def _course(count: Counted, first: Counted, exposure: Ledger, drug: str, unit: str) -> tuple[Evidence, ...]:
@@ -40,30 +41,66 @@ _MOST_RECORDS = 12  # an alert is read by people: the latest records lead to the
 
 
 def _finding(
-    count: Count, day: Counted, first: Counted, exposure: Ledger, recent: Held, *, again: bool
+    count: Count, day: Counted, first: Counted, exposure: Ledger, recent: Held, mean: Decimal | None
 ) -> Interval | None:
     began = day.begins
     if began < count.began:
         if not count.taken_over or recent.ended <= count.began:
             return None
         began = count.began
-    if began >= count.ended and not again:
+    if began >= count.ended:
         return None
+    stepped = mean is not None and mean != day.mean
     return Interval(
         began,
         min(recent.ended, count.ended),
         episode=count.episode,
         evidence=_course(day, first, exposure, "unfractionated heparin", "[IU]/d"),
         details=(
-            ("mean", None if day.mean is None else round(float(day.mean))),
-            ("days", day.days),
+            ("mean", None if mean is None else round(float(mean))),
+            (
+                "over",
+                f"over the last {ROLLING} of {day.days} exposed days" if stepped else f"on {day.days} exposed days",
+            ),
             ("since", first.day.isoformat()),
         ),
     )
 
 
+class _Tier(NamedTuple):
+    """The names of the two limits that must be reached together."""
+
+    days: str = "exposed_days"
+    dose: str = "mean_daily_dose"
+
+    def reached(self, judge: Judge, day: Counted, mean: Decimal | None) -> bool:
+        return judge.at_least(self.days, day.days) and judge.at_least(self.dose, mean)
+
+    def may_come(self, judge: Judge, day: Counted) -> bool:
+        return day.comes_to(judge.days(self.days), judge.limit(self.dose))
+
+
+_TIER = (_Tier(),)
+_LONGER = (*_TIER, _Tier("longer_exposed_days", "longer_mean_daily_dose"))
+
+
+def _of_all(day: Counted) -> Decimal | None:
+    return day.mean
+
+
+def _larger(day: Counted) -> Decimal | None:
+    """Of the mean of all days and that of the last 28: a stepped regimen is seen early."""
+    return max((m for m in (day.mean, day.recent) if m is not None), default=None)
+
+
 def _reached(
-    chart: Reader, judge: Judge, reached: Reached, *, once: bool = False, pause: int = 90
+    chart: Reader,
+    judge: Judge,
+    tiers: tuple[_Tier, ...] = _TIER,
+    mean: Callable[[Counted], Decimal | None] = _of_all,
+    *,
+    once: bool = False,
+    pause: int = 90,
 ) -> Iterator[tuple[Interval, Held]]:
     """The findings of a tier: from the first day that reaches it until exposure is no longer recent; then anew."""
     exposure, calendar = chart[_UFH], chart.calendar
@@ -77,11 +114,16 @@ def _reached(
         for day in counted(exposure, count, calendar):
             first = first or day
             judge.looks_at(day.day)
-            if (ended is not None and day.begins < ended) or not reached(judge, day):
+            if ended is not None and day.begins < ended:
+                continue
+            # `any` over a list: each tier's comparison is told, also once another one is met
+            if not any([tier.reached(judge, day, mean(day)) for tier in tiers]):  # noqa: C419
+                if not any(tier.may_come(judge, day) for tier in tiers):
+                    break
                 continue
             recent = held(exposure, day.day, recent_days, pause, calendar)
             ended = recent.ended
-            found = _finding(count, day, first, exposure, recent, again=False)
+            found = _finding(count, day, first, exposure, recent, mean(day))
             if found is not None:
                 yield found, recent
             if once or ended == FOREVER:
@@ -89,34 +131,19 @@ def _reached(
 
 
 def _hep_01(chart: Reader, judge: Judge) -> Intervals:
-    def reached(judge: Judge, day: Counted) -> bool:
-        return judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", day.mean)
-
-    return tuple(interval for interval, _ in _reached(chart, judge, reached, once=True))
+    return tuple(interval for interval, _ in _reached(chart, judge, once=True))
 
 
 def _hep_02(chart: Reader, judge: Judge) -> Intervals:
-    def reached(judge: Judge, day: Counted) -> bool:
-        larger = max((m for m in (day.mean, day.recent) if m is not None), default=None)
-        return judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", larger)
-
-    return tuple(interval for interval, _ in _reached(chart, judge, reached))
+    return tuple(interval for interval, _ in _reached(chart, judge, mean=_larger))
 
 
 def _hep_03(chart: Reader, judge: Judge) -> Intervals:
-    def reached(judge: Judge, day: Counted) -> bool:
-        return judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", day.mean)
-
-    return tuple(interval for interval, _ in _reached(chart, judge, reached))
+    return tuple(interval for interval, _ in _reached(chart, judge))
 
 
 def _hep_04(chart: Reader, judge: Judge) -> Intervals:
-    def reached(judge: Judge, day: Counted) -> bool:
-        long = judge.at_least("exposed_days", day.days) and judge.at_least("mean_daily_dose", day.mean)
-        longer = judge.at_least("longer_exposed_days", day.days) and judge.at_least("longer_mean_daily_dose", day.mean)
-        return long or longer
-
-    found = _reached(chart, judge, reached, pause=judge.days("downgrade_days"))
+    found = _reached(chart, judge, _LONGER, pause=judge.days("downgrade_days"))
     return tuple(_closed_by_plan(chart, msgspec.structs.replace(i, steps=_steps(i, recent))) for i, recent in found)
 
 
