@@ -1,7 +1,7 @@
 """The command line. Exit status: 0 done; 1 a check failed; 2 usage or unreadable input."""
 
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -10,7 +10,7 @@ import typer
 from alerting.rules import RULES
 from schemas.rulepack import RulePack, RulePackError
 from schemas.tables import TableError
-from schemas.values import NotWhatWasExpectedError, instant
+from schemas.values import NotWhatWasExpectedError, day, instant
 from streams.explain import in_words
 from streams.inputs import UnreadableError
 from streams.service import Service, packaged_pack
@@ -121,6 +121,67 @@ def explain(
     else:
         typer.echo("\n\n".join(in_words(one) for one in found))
     _end(report)
+
+
+@app.command()
+def simulate(
+    form: Annotated[str, typer.Option("--format", help="events, hl7v2 or fhir.")] = "events",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed and options give the same messages.")] = 1,
+    patients: Annotated[int, typer.Option("--patients", min=0, help="Courses, obstetric and general.")] = 200,
+    days: Annotated[int, typer.Option("--days", min=1, help="Days from --start on.")] = 365,
+    start: Annotated[str, typer.Option("--start", help="The first day, YYYY-MM-DD.")] = "2026-01-05",
+    run_in: Annotated[int, typer.Option("--run-in", min=0, help="Courses began up to so many days earlier.")] = 300,
+    rate: Annotated[float, typer.Option("--rate", min=0, help="Messages a second; 0: as fast as possible.")] = 0,
+    mix: Annotated[str, typer.Option("--mix", help="courses, or hospital: its whole traffic as well.")] = "courses",
+    messages: Annotated[int, typer.Option("--messages", min=0, help="A weekday's of --mix hospital.")] = 219_564,
+    enrich: Annotated[float, typer.Option("--enrich", min=1, help="What is rare is so many times as frequent.")] = 1,
+    late: Annotated[float, typer.Option("--late", min=0, max=1, help="Share of messages out of order.")] = 0,
+    duplicated: Annotated[float, typer.Option("--duplicated", min=0, max=1, help="Share of messages.")] = 0,
+    corrected: Annotated[float, typer.Option("--corrected", min=0, max=1, help="Share of laboratory reports.")] = 0,
+    cancelled: Annotated[float, typer.Option("--cancelled", min=0, max=1, help="Share of reports and doses.")] = 0,
+    merged: Annotated[float, typer.Option("--merged", min=0, max=1, help="Share of patients.")] = 0,
+    unmerged: Annotated[float, typer.Option("--unmerged", min=0, max=1, help="Share of patients.")] = 0,
+    truth: Annotated[Path | None, typer.Option("--truth", help="Write what is true as NDJSON to this file.")] = None,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
+) -> None:
+    """Simulate a population with known truth: messages on stdout, what was written on stderr."""
+    from streams.simulate.options import FORMATS, MIXES, Imperfections, Options  # noqa: PLC0415 - only this command
+    from streams.simulate.run import to_stdout  # noqa: PLC0415 - only this command
+
+    _one_of(form, FORMATS, "--format")
+    _one_of(mix, MIXES, "--mix")
+    if truth is not None and not truth.absolute().parent.is_dir():
+        raise typer.BadParameter("expected a file in a folder that is there", param_hint="--truth")
+    options = Options(
+        seed=seed,
+        patients=patients,
+        start=_day(start),
+        days=days,
+        run_in=run_in,
+        zone=_settings(config, time_zone=time_zone).site.time_zone,
+        mix=mix,
+        messages=messages,
+        enrich=enrich,
+        imperfections=Imperfections(late, duplicated, corrected, cancelled, merged, unmerged),
+    )
+    try:
+        tally = to_stdout(options, form, rate=rate, truth=truth)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    typer.echo(tally, err=True)
+
+
+def _one_of(given: str, accepted: tuple[str, ...], option: str) -> None:
+    if given not in accepted:
+        raise typer.BadParameter(f"expected one of {', '.join(accepted)}", param_hint=option)
+
+
+def _day(given: str) -> date:
+    try:
+        return day(given)
+    except NotWhatWasExpectedError as error:
+        raise typer.BadParameter(str(error), param_hint="--start") from None
 
 
 @app.command()

@@ -115,3 +115,11 @@ SITES: Final = {
     "groin_pain": code(SNOMED, "26893007", "groin"),
 }
 SIDES: Final = {"left": "7771000", "right": "24028007", "both": "51440002"}
+
+
+LOCAL: Final = "urn:trabecula:simulate"
+
+
+def finding(name: str) -> dict[str, str]:
+    """The code of an imaging finding; one of the hospital's own where no packaged table has one (site.toml maps it)."""
+    return FINDINGS.get(name) or code(LOCAL, name, name.replace("_", " "))

@@ -4,7 +4,7 @@ Time: an order begins at 07:00, a change or the end of a hold at 06:00, a hold o
 day is wholly exposed or not at all. Doses are given at 08:00, and where there are two, at 20:00.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -97,11 +97,10 @@ class Window(NamedTuple):
 def plan_heparin(chance: Chance, figures: Figures, window: Window, group: str) -> HeparinCourse:
     """A course of one of the two groups over a window; held on the day of birth."""
     if group == "ufh":
-        doses = [(HEPARIN, dose, 2) for dose in chance.by_weight(_UFH)]
+        drug, doses = HEPARIN, tuple((dose, 2) for dose in chance.by_weight(_UFH))
     else:
-        drug, steps = chance.by_weight(_LMWH)
-        doses = [(drug, dose, a_day) for dose, a_day in steps]
-    spans = _switched(tuple(_steps(chance, doses, window)), window)
+        drug, doses = chance.by_weight(_LMWH)
+    spans = _switched(tuple(_steps(chance, drug, doses, window)), window)
     spans = tuple(_held(spans, _hold_days(chance, window)))
     told = "charted" if chance.happens(figures["charted"]) else _untold(chance, figures)
     missed = _missed(chance, figures["missed_dose"], spans) if told == "charted" else frozenset()
@@ -112,9 +111,9 @@ def _untold(chance: Chance, figures: Figures) -> str:
     return "dispensed" if chance.happens(figures["dispensed"]) else "ordered"
 
 
-def _steps(chance: Chance, doses: list[tuple[Drug, float, int]], window: Window) -> Iterator[Span]:
+def _steps(chance: Chance, drug: Drug, doses: Sequence[tuple[int, int]], window: Window) -> Iterator[Span]:
     first = window.first
-    for i, (drug, dose, a_day) in enumerate(doses):
+    for i, (dose, a_day) in enumerate(doses):
         final = i == len(doses) - 1
         last = window.last if final else min(first + chance.whole(35, 90), window.last)
         if first <= last:

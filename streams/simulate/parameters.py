@@ -8,19 +8,18 @@ from importlib.resources import files
 from typing import Any, Final
 
 FLAGS: Final = frozenset({"lit", "derived", "recall", "heuristic"})
-MOST_LIKELY: Final = 0.5
-"""A probability is enriched up to this, so that there is always somebody without the disease."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One figure. `rare`: `--enrich` multiplies it."""
+    """One figure. `rare`: `--enrich` multiplies it, up to `most`."""
 
     value: float
     unit: str
     flag: str
     source: str
     rare: bool = False
+    most: float = 0.5
 
 
 @cache
@@ -48,4 +47,4 @@ class Figures:
 
 
 def _frequency(given: Parameter, times: float) -> float:
-    return min(given.value * times, max(given.value, MOST_LIKELY)) if given.rare else given.value
+    return min(given.value * times, max(given.value, given.most)) if given.rare else given.value

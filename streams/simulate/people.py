@@ -4,13 +4,28 @@ from datetime import date
 from typing import Final, NamedTuple
 
 _GIVEN: Final = {
-    "female": ("Ada", "Bea", "Cleo", "Dora", "Elin", "Fay", "Gia", "Hazel", "Ivy", "Juno", "Kaia", "Luna", "Mira", "Nora"),
+    "female": (
+        "Ada",
+        "Bea",
+        "Cleo",
+        "Dora",
+        "Elin",
+        "Fay",
+        "Gia",
+        "Hazel",
+        "Ivy",
+        "Juno",
+        "Kaia",
+        "Luna",
+        "Mira",
+        "Nora",
+    ),
     "male": ("Abel", "Boris", "Cyril", "Dario", "Emil", "Felix", "Gustav", "Hugo", "Ivo", "Jonas", "Karl", "Levin"),
 }
 _FAMILY: Final = (
     "Alder", "Aspen", "Basalt", "Beech", "Birch", "Cedar", "Chert", "Cypress", "Dolomite", "Elm", "Feldspar", "Fir",
     "Gneiss", "Granite", "Hornbeam", "Juniper", "Larch", "Limestone", "Linden", "Maple", "Marble", "Oak", "Olivine",
-    "Pine", "Poplar", "Pumice", "Quartz", "Rowan", "Sandstone", "Schist", "Slate", "Spruce", "Sycamore", "Willow", "Yew",
+    "Pine", "Poplar", "Pumice", "Quartz", "Rowan", "Sandstone", "Schist", "Slate", "Spruce", "Sycamore", "Willow",
 )  # fmt: skip
 _SPREAD: Final = 0x9E3779B97F4A7C15
 _WORD: Final = (1 << 64) - 1
