@@ -1,0 +1,60 @@
+"""The audit as it lies in the store: each line's hash is made of the hash before it and the line itself.
+
+Law: no line can be changed, put between or taken out without every later hash being wrong.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from schemas.wire import decode
+from streams.node.store_folder import FILE
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One line; `said` has `at` and what the writer gave."""
+
+    ordinal: int
+    said: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a verification found: the lines in order, and the first that is not what was written."""
+
+    lines: int
+    last_hash: str
+    broken_at: int | None = None
+
+
+def chained(before: bytes, line: bytes) -> bytes:
+    """The hash of a line after another."""
+    return hashlib.sha256(before + line).digest()
+
+
+def lines(db: apsw.Connection, after: int, limit: int) -> list[AuditLine]:
+    """Lines in order."""
+    sql = "SELECT ordinal, line, hash FROM audit WHERE ordinal > ? ORDER BY ordinal LIMIT ?"
+    return [AuditLine(ordinal, decode(line), made.hex()) for ordinal, line, made in db.execute(sql, (after, limit))]
+
+
+def verify(folder: Path) -> Verified:
+    """Go through the audit of a folder.
+
+    Topic: whoever has written down a last hash also sees that lines were taken off the end.
+    """
+    db = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        before, count = b"", 0
+        for ordinal, line, made in db.execute("SELECT ordinal, line, hash FROM audit ORDER BY ordinal"):
+            if ordinal != count + 1 or chained(before, line) != made:
+                return Verified(count, before.hex(), broken_at=ordinal)
+            before, count = made, count + 1
+        return Verified(count, before.hex())
+    finally:
+        db.close()
