@@ -39,6 +39,10 @@ def coded(system: str, code: str, **more: Any) -> Resource:
     return {"coding": [{"system": system, "code": code}], **more}
 
 
+MRI = coded(LOINC, "24968-0")
+COLLAPSE = coded(SNOMED, "240198002")
+
+
 def quantity(value: Any, unit: str, **more: Any) -> Resource:
     return {"value": value, "unit": unit, "system": UCUM, "code": unit, **more}
 
@@ -55,16 +59,13 @@ def patient(number: str | None = "0042", **more: Any) -> Resource:
     }
 
 
+def of_anna(kind: str, name: str, **said: Any) -> Resource:
+    """A resource whose subject is the one patient of these tests."""
+    return {"resourceType": kind, "id": name, "subject": {"reference": "Patient/anna"}, **said}
+
+
 def observation(code: Resource, **more: Any) -> Resource:
-    return {
-        "resourceType": "Observation",
-        "id": "o1",
-        "status": "final",
-        "code": code,
-        "subject": {"reference": "Patient/anna"},
-        "effectiveDateTime": TIME,
-        **more,
-    }
+    return {**of_anna("Observation", "o1", status="final", code=code, effectiveDateTime=TIME), **more}
 
 
 def calcium(value: Any = 9.5, **more: Any) -> Resource:
@@ -72,17 +73,9 @@ def calcium(value: Any = 9.5, **more: Any) -> Resource:
 
 
 def enoxaparin(*instructions: Resource, **more: Any) -> Resource:
-    return {
-        "resourceType": "MedicationRequest",
-        "id": "m1",
-        "status": "active",
-        "intent": "order",
-        "medicationCodeableConcept": coded(RXNORM, "67108"),
-        "subject": {"reference": "Patient/anna"},
-        "authoredOn": TIME,
-        "dosageInstruction": list(instructions),
-        **more,
-    }
+    said = {"medicationCodeableConcept": coded(RXNORM, "67108"), "dosageInstruction": list(instructions)}
+    request = of_anna("MedicationRequest", "m1", status="active", intent="order", authoredOn=TIME, **said)
+    return {**request, **more}
 
 
 def dosage(value: Any = 40, unit: str = "mg", *, frequency: int = 1, **more: Any) -> Resource:
@@ -91,16 +84,9 @@ def dosage(value: Any = 40, unit: str = "mg", *, frequency: int = 1, **more: Any
 
 
 def condition(code: Resource, status: str = "active", **more: Any) -> Resource:
-    return {
-        "resourceType": "Condition",
-        "id": "c1",
-        "clinicalStatus": coded("http://terminology.hl7.org/CodeSystem/condition-clinical", status),
-        "code": code,
-        "subject": {"reference": "Patient/anna"},
-        "onsetDateTime": TIME,
-        "recordedDate": TIME,
-        **more,
-    }
+    clinical = coded("http://terminology.hl7.org/CodeSystem/condition-clinical", status)
+    diagnosis = of_anna("Condition", "c1", clinicalStatus=clinical, code=code, onsetDateTime=TIME, recordedDate=TIME)
+    return {**diagnosis, **more}
 
 
 def of_kind(events: Iterable[AnyEvent], model: type[E]) -> list[E]:
