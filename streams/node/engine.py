@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Literal
 
 from schemas.alerts import Notice
@@ -231,4 +231,8 @@ class Engine:
 
 def decided_by(monitor: Monitor) -> str:
     """What decided a chart: the rule pack and the version of the service."""
-    return f"{monitor.pack.sha256[:32]} {version('trabecula')}"
+    try:
+        ours = version("trabecula")
+    except PackageNotFoundError:  # run from its source tree
+        ours = "unreleased"
+    return f"{monitor.pack.sha256[:32]} {ours}"
