@@ -4,6 +4,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def _forty() -> Iterator[AnyEvent]:
     yield heparin(42, starts=42, record=name(), event_id=name(), placer_order="RX-4711", route="SC")
     for i in range(8):
         yield back_pain(200 + i, 4, record=name(), event_id=name(), injury="none", gait="normal")
-    more = {"laboratory": "LAB-1", "assay": "ECLIA", "fasting": True, "reference_range": {"low": 0.1, "high": 0.6}}
+    more: dict[str, Any] = {"laboratory": "LAB-1", "assay": "ECLIA", "fasting": True, "reference_range": {"high": 0.6}}
     for i in range(30):
         code, value, unit = (("41171-0", 0.25, "ng/mL"), ("62292-8", 24.5, "ng/mL"), ("3016-3", 1.8, "m[IU]/L"))[i % 3]
         yield lab(60 + i, code, value, unit, record=name(), event_id=name(), **more)
