@@ -4,6 +4,7 @@ Law 5: acknowledged means kept; whatever the disk did not confirm is answered wi
 """
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,6 +17,7 @@ from schemas.alerts import Notice
 from schemas.tables import Tables
 from streams.intake.site import Site
 from streams.monitor import Monitor
+from streams.node.access_audit import AuditEntry
 from streams.node.charts import HELD
 from streams.node.clock import Clock, SystemClock
 from streams.node.engine_desk import Desk
@@ -109,9 +111,14 @@ class Engine:
         """End the loading of a source's old data; the digest of what stands is in the outbox then, critical first."""
         return self.call(lambda desk: desk.go_live(source))
 
-    def audit(self, **line: str) -> Future[None]:
-        """Write a line of the audit; who, what, whom."""
-        return self.call(lambda desk: desk.audit(line))
+    async def record(self, entry: AuditEntry) -> None:
+        """Keep an entry of the audit (streams.node.access_audit.AuditSink); returns once it is durable.
+
+        Errors: NotDurableError.
+        """
+        waits = LoopAnswer(asyncio.get_running_loop())
+        self._queue.put(Work(lambda desk: desk.audit(dataclasses.asdict(entry)), waits))
+        await waits.future
 
     def redrive(self, letter_id: int) -> Future[Outcome | None]:
         """Take a refused message again; None if it is no longer kept."""

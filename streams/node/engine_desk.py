@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -185,9 +185,9 @@ class Desk:
         """End the loading of a source's old data; returns the digest."""
         return self.telling.go_live(source)
 
-    def audit(self, line: Mapping[str, str]) -> None:
+    def audit(self, line: Mapping[str, Any]) -> None:
         """Write a line of the audit."""
-        self._rows.put_audit(line, self.now)
+        self._rows.put_audit({"at": self.now, **line})
 
     def redrive(self, letter_id: int) -> Outcome | None:
         """Take a refused message again; None if it is no longer kept."""

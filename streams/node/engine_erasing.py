@@ -24,12 +24,11 @@ class Eraser:
         rows, until = self._store.rows, to_utc(event.recorded_at)
         mark = self._ward.mark(event.patient_id)
         rows.put_erasure(mark, until)
-        with self._store.overwriting():
-            for patient_id in sorted(self._ward.people.kin(event.patient_id)):
-                if self._ward.forgets(patient_id, until):
-                    rows.forget_said_of(patient_id, until)
-                self._out_of_the_log(patient_id, event)
-        rows.put_audit({"action": "erasure", "patient": mark, "source": event.source}, now)
+        for patient_id in sorted(self._ward.people.kin(event.patient_id)):
+            if self._ward.forgets(patient_id, until):
+                rows.forget_said_of(patient_id, until)
+            self._out_of_the_log(patient_id, event)
+        rows.put_audit({"at": now, "action": "erased", "patients": (mark,), "detail": f"said by {event.source}"})
         self._erased = True
 
     def _out_of_the_log(self, patient_id: str, event: Erasure) -> None:
@@ -42,8 +41,7 @@ class Eraser:
 
     def blank(self, raw_id: int) -> None:
         """Keep nothing of a message that speaks of somebody who is forgotten."""
-        with self._store.overwriting():
-            self._store.rows.blank_message(raw_id)
+        self._store.rows.blank_message(raw_id)
         self._erased = True
 
     def committed(self) -> None:

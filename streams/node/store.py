@@ -144,15 +144,6 @@ class Store:
         """As if the part had never been begun."""
         self._db.execute("ROLLBACK TO part; RELEASE part")
 
-    @contextmanager
-    def overwriting(self) -> Iterator[None]:
-        """What is deleted meanwhile is overwritten in the file."""
-        self._db.pragma("secure_delete", value=True)
-        try:
-            yield
-        finally:
-            self._db.pragma("secure_delete", value=False)
-
     def tidy(self, *, wholly: bool = False) -> None:
         """Move what is committed into the file once that is much; `wholly`: all of it, and empty the log.
 
@@ -199,6 +190,8 @@ def opened(path: Path, vfs: str | None = None) -> apsw.Connection:
     db.pragma("synchronous", "FULL")
     db.pragma("cache_size", -_CACHE_KIBIBYTES)
     db.pragma("temp_store", "MEMORY")
+    # An erasure must find no former form of a page: what was replaced long before it would still lie in the file.
+    db.pragma("secure_delete", value=True)
     db.pragma("journal_size_limit", 16 * _CHECKPOINT_AT * 1024)
     # Checkpoints are made after the answers, where their failure is seen; the automatic ones keep it to themselves.
     db.wal_autocheckpoint(0)

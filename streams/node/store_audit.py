@@ -6,12 +6,14 @@ Law: no line can be changed, put between or taken out without every later hash b
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import apsw
 
 from schemas.wire import decode
 from streams.node.store_folder import FILE
+
+_CHAIN: Final = "SELECT ordinal, CAST(line AS BLOB), CAST(hash AS BLOB) FROM audit ORDER BY ordinal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def verify(folder: Path) -> Verified:
     db = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         before, count = b"", 0
-        for ordinal, line, made in db.execute("SELECT ordinal, line, hash FROM audit ORDER BY ordinal"):
+        for ordinal, line, made in db.execute(_CHAIN):
             if ordinal != count + 1 or chained(before, line) != made:
                 return Verified(count, before.hex(), broken_at=ordinal)
             before, count = made, count + 1

@@ -321,10 +321,10 @@ class Rows:
 
     # ---- the audit
 
-    def put_audit(self, line: Mapping[str, str], now: datetime) -> None:
+    def put_audit(self, line: Mapping[str, Any]) -> None:
         """Write a line of the audit, chained to the one before."""
         row = self._one("SELECT hash FROM audit ORDER BY ordinal DESC LIMIT 1")
-        written = encode({"at": now, **line})
+        written = encode(line)
         made = chained(row[0] if row else b"", written)
         self.db.execute("INSERT INTO audit (line, hash) VALUES (?, ?)", (written, made))
 

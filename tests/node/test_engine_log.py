@@ -28,7 +28,6 @@ from tests.node.engine_clinic import (
     ward_state,
 )
 from tests.oracle.histories import history
-from tests.wards import monitor
 
 LATER: Final = timedelta(days=30)
 
@@ -123,14 +122,17 @@ def _parsed(event: dict[str, Any]) -> Any:
 KILLS: Final = 4
 
 
-def _child(folder: Path, seed: int) -> None:
-    """Feed a history, as far as the folder does not have it, and say what was acknowledged."""
+def _child(folder: Path, seed: int, first: int) -> None:
+    """Feed a history from an event on, a few at a time, and say what was acknowledged."""
     events = history(random.Random(seed), patients=4, length=160)
     at = recorded(events[0])
     made = Node(folder, at)
-    for index, event in enumerate(events):
-        made.clock.at = max(made.clock.at, recorded(event))
-        if made.take(event).items:
+    for start in range(first, len(events), 5):
+        made.clock.at = max(made.clock.at, recorded(events[start]))
+        some = list(enumerate(events))[start : start + 5]
+        waiting = [(i, made.engine.submit(incoming(event, made.clock.at))) for i, event in some]
+        for index, future in waiting:
+            assert future.result(SOON).items
             sys.stdout.write(f"{index}\n")
             sys.stdout.flush()
     made.wait_until(made.clock.at + LATER)
@@ -138,16 +140,16 @@ def _child(folder: Path, seed: int) -> None:
     sys.stdout.write("done\n")
 
 
-def _killed(folder: Path, seed: int, after: float) -> list[str]:
+def _killed(folder: Path, seed: int, first: int, after: float) -> list[str]:
     """What a child had acknowledged when it was killed, or when it was done."""
-    command = [sys.executable, "-m", "tests.node.test_engine_log", str(folder), str(seed)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603 - ourselves
+    command = [sys.executable, "-m", "tests.node.test_engine_log", str(folder), str(seed), str(first)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        first = child.stdout.readline()
+        said = child.stdout.readline()
         time.sleep(after)
         os.kill(child.pid, signal.SIGKILL)
         rest, _ = child.communicate(timeout=SOON)
-    return [first.strip(), *rest.split()]
+    return [said.strip(), *rest.split()]
 
 
 def test_after_kill_9_everything_acknowledged_is_there_and_the_log_still_says_it_all(tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_after_kill_9_everything_acknowledged_is_there_and_the_log_still_says_it
     acknowledged: set[int] = set()
     rng = random.Random(seed)
     for _ in range(KILLS):
-        said = _killed(tmp_path, seed, rng.uniform(0.05, 0.5))
+        said = _killed(tmp_path, seed, max(0, len(acknowledged) - 10), rng.uniform(0.05, 0.3))
         acknowledged |= {int(line) for line in said if line.isdecimal()}
         store = Store(tmp_path)
         kept = Counter((e.source, e.event_id) for _, e in logged(store))
@@ -172,4 +174,4 @@ def test_after_kill_9_everything_acknowledged_is_there_and_the_log_still_says_it
 
 
 if __name__ == "__main__":
-    _child(Path(sys.argv[1]), int(sys.argv[2]))
+    _child(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
