@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from streams.node.backup import BackupError, backup, restore
 from streams.node.engine import Limits
+from streams.node.engine_desk import Desk
 from streams.node.schema import STEPS, VERSION, SchemaError, migrate, version_of
 from streams.node.store import Store, StoreCorruptError, opened, roll_back
 from streams.node.store_audit import verify
@@ -123,7 +125,9 @@ def test_a_torn_end_of_the_log_costs_only_what_was_never_acknowledged(tmp_path: 
     """Half of the last frames is missing, as after a power cut: the transactions before it are there."""
     code = (
         "import os, sys, pathlib\n"
-        "from tests.node.engine_clinic import Node\nfrom tests.node.test_store import COURSE\nfrom tests.support import on\n"
+        "from tests.node.engine_clinic import Node\n"
+        "from tests.node.test_store import COURSE\n"
+        "from tests.support import on\n"
         "made = Node(pathlib.Path(sys.argv[1]), on(300))\n"
         "for event in COURSE: made.take(event)\n"
         "os._exit(9)"
@@ -176,7 +180,7 @@ def test_a_damaged_backup_is_not_restored(tmp_path: Path) -> None:
     content = bytearray(target.read_bytes())
     content[4096 * 3 : 4096 * 6] = b"\xff" * (4096 * 3)
     target.write_bytes(content)
-    with pytest.raises(BackupError, match="damaged|no backup"):
+    with pytest.raises(BackupError, match=r"damaged|no backup"):
         restore(target, tmp_path / "two")
     assert not (tmp_path / "two" / FILE).exists()
 
@@ -184,11 +188,15 @@ def test_a_damaged_backup_is_not_restored(tmp_path: Path) -> None:
 # ---- the audit
 
 
+def _audit(line: dict[str, Any], desk: Desk) -> None:
+    desk.audit(line)
+
+
 def _audited(folder: Path, lines: int) -> None:
     with node(folder, on(0)) as made:
         for number in range(lines):
             line: dict[str, Any] = {"who": "dr-example", "action": "read", "patients": (f"MRN-{number}",)}
-            made.engine.call(lambda desk, line=line: desk.audit(line)).result(10)
+            made.engine.call(partial(_audit, line)).result(10)
 
 
 def test_the_audit_is_a_chain_that_verifies(tmp_path: Path) -> None:
