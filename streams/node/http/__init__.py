@@ -1,0 +1,8 @@
+"""HTTP in and out: events, FHIR and HL7 v2; alerts, patients and notices; pages, metrics and probes."""
+
+from streams.node.http.app import app
+from streams.node.http.metrics import Metrics
+from streams.node.http.reads import Numbered, Readiness, Reads, Sample, Wanted
+from streams.node.http.settings import HttpSettings
+
+__all__ = ["HttpSettings", "Metrics", "Numbered", "Readiness", "Reads", "Sample", "Wanted", "app"]

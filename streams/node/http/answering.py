@@ -1,0 +1,77 @@
+"""An answer to an alert, made an event like any other."""
+
+import uuid
+from typing import Any, Final
+
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from schemas.alerts import Alert
+from schemas.values import NotWhatWasExpectedError, instant
+from schemas.wire import NotJsonError, decode, encode
+from streams.node.http.events import item_of
+from streams.node.http.node import Node, feed_of, principal_of
+from streams.node.http.problems import ProblemError
+from streams.node.http.shapes import ResponseGiven, ResponseTaken
+from streams.node.port import Incoming
+
+SOURCE: Final = "trabecula"
+"""The feed of answers that were given here."""
+
+
+def given_of(content: bytes) -> ResponseGiven:
+    """The answer in a body.
+
+    Errors: ProblemError 400.
+    """
+    try:
+        given = ResponseGiven.model_validate(decode(content), strict=True)
+    except NotJsonError:
+        raise ProblemError(400, "the body is no JSON", field="body", accepted="one JSON object") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        field = ".".join(map(str, first["loc"])) or "body"
+        raise ProblemError(400, f"{field}: {first['msg']}", field=field, accepted="/docs says of what") from None
+    return judged(given)
+
+
+def judged(given: ResponseGiven) -> ResponseGiven:
+    """The answer, if its instant is one.
+
+    Errors: ProblemError 400.
+    """
+    if given.until is None:
+        return given
+    try:
+        instant(given.until)
+    except NotWhatWasExpectedError as error:
+        raise ProblemError(400, f"until: {error}", field="until") from None
+    if given.action != "snooze":
+        raise ProblemError(400, "only a snooze has an end", field="until", accepted="nothing, or action snooze")
+    return given
+
+
+async def respond(request: Request, node: Node, alert: Alert, given: ResponseGiven) -> ResponseTaken:
+    """Have an answer taken, and note it; the alert as it stands after that.
+
+    Errors: NotDurableError, QueueFullError.
+    """
+    await node.note(request, "changed", (alert.patient_id,), f"{given.action} {alert.alert_id}")
+    raw = encode(_event(node, alert, given, principal_of(request).subject))
+    outcome = await node.receive(Incoming("http", "event", raw, node.clock.now(), feed_of(request)))
+    item = item_of(raw, outcome)
+    after = await node.ask(lambda reads: reads.alert(alert.alert_id))
+    return ResponseTaken(event_id=item.event_id or "", outcome=item.outcome, reason=item.reason, alert=after or alert)
+
+
+def _event(node: Node, alert: Alert, given: ResponseGiven, by: str) -> dict[str, Any]:
+    said = {name: value for name, value in given.model_dump().items() if value is not None}
+    return said | {
+        "kind": "alert_response",
+        "event_id": str(uuid.uuid4()),
+        "patient_id": alert.patient_id,
+        "source": SOURCE,
+        "recorded_at": node.clock.now(),
+        "alert_id": alert.alert_id,
+        "by": by,
+    }

@@ -1,0 +1,119 @@
+"""The application: routes, pages, and the guard around them."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streams.monitor import Monitor
+from streams.node.access import Access
+from streams.node.clock import Clock, SystemClock
+from streams.node.http import alerts, documentation, events, fhir, hl7v2, messages, notices, pages, patients, probes
+from streams.node.http.admission import admit
+from streams.node.http.guard import Guard
+from streams.node.http.metrics import Metrics
+from streams.node.http.node import Node
+from streams.node.http.problems import ProblemError, answer, problem_of
+from streams.node.http.reads import Reads, Sample
+from streams.node.http.settings import HttpSettings
+from streams.node.http.shapes import Problem
+from streams.node.port import NotDurableError, Receiver
+
+_ROUTERS: Final = (events, fhir, hl7v2, alerts, notices, patients, messages, probes, documentation, pages)
+_ABOUT: Final = (
+    "Streaming monitor for pregnancy- and lactation-associated and heparin-induced osteoporosis. "
+    "It says that a published or chosen limit was crossed and asks for a review; it makes no diagnosis."
+)
+
+
+def app(
+    receiver: Receiver,
+    reads: Reads,
+    settings: HttpSettings,
+    access: Access,
+    *,
+    monitor: Monitor,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+) -> FastAPI:
+    """The application of one node; `app.state.node.doorbell` is rung when there are new notices."""
+    counted = metrics or Metrics()
+    node = Node(receiver, reads, settings, access, monitor=monitor, clock=clock or SystemClock(), metrics=counted)
+    counted.asks(_samples(reads))
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        node.close()
+
+    made = FastAPI(
+        title="Trabecula",
+        version=_version(),
+        description=_ABOUT,
+        docs_url=None,  # its page loads scripts from elsewhere, which a hospital's network does not reach
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=life,
+        dependencies=[Depends(admit)],
+        redirect_slashes=False,
+    )
+    made.state.node = node
+    made.add_middleware(Guard, node=node)
+    for each in (ProblemError, NotDurableError, RequestValidationError, HTTPException):
+        made.add_exception_handler(each, _told)
+    for module in _ROUTERS:
+        made.include_router(module.router)
+    _document(made)
+    return made
+
+
+def _samples(reads: Reads) -> Any:
+    def asked() -> Iterable[Sample]:
+        return reads.samples()
+
+    return asked
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    problem = problem_of(error)
+    if pages.is_page(request):
+        return pages.problem_page(request, problem)
+    return answer(request, problem)
+
+
+def _document(made: FastAPI) -> None:
+    """OpenAPI with our own form of a problem; the usual one would promise answers that are never given."""
+    usual = made.openapi
+
+    def ours() -> dict[str, Any]:
+        if made.openapi_schema is None:
+            document = usual()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            schemas["Problem"] = Problem.model_json_schema()
+            for route in document["paths"].values():
+                for operation in route.values():
+                    _usual_refusal_taken_out(operation)
+        return made.openapi_schema or {}
+
+    made.openapi = ours  # type: ignore[method-assign]
+
+
+def _usual_refusal_taken_out(operation: dict[str, Any]) -> None:
+    content = operation["responses"].get("422", {}).get("content", {})
+    if "HTTPValidationError" in str(content):
+        del operation["responses"]["422"]
+
+
+def _version() -> str:
+    try:
+        return version("trabecula")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,88 @@
+"""What the routes and pages ask of whoever keeps charts, alerts and notices.
+
+Topic: the methods are called one at a time from one thread that is not the event loop's, and see what is committed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from schemas.alerts import Alert, Notice
+from schemas.intervals import Severity
+from streams.chart.chart import Chart
+from streams.node.port import Incoming
+
+Place = tuple[int, str]
+"""Where a list goes on: urgency (0: critical) and alert id of the last one shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alerts, the most urgent first, then by id. `patient`: any identity that the patient had or has."""
+
+    limit: int
+    standing: bool = True
+    severity: Severity | None = None
+    rule: str | None = None
+    patient: str | None = None
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A notice with its number; numbers rise in the order of telling and are never used again."""
+
+    number: int
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether messages are taken, and the reason in words that name no patient."""
+
+    state: Literal["starting", "ready", "stopping", "failed"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The value of a counter or gauge of the contract's families, by its labels."""
+
+    family: str
+    labels: Mapping[str, str]
+    value: float
+
+
+class Reads(Protocol):
+    """Reads of a node. None means that there is no such thing."""
+
+    def alerts(self, wanted: Wanted) -> Sequence[Alert]:
+        """At most `limit` alerts."""
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """An alert, standing or not."""
+
+    def chart(self, patient_id: str) -> Chart | None:
+        """The chart of the surviving identity of a patient."""
+
+    def notices(self, after: int, limit: int) -> Sequence[Numbered]:
+        """Notices with numbers beyond `after`, in order."""
+
+    def last_notice(self) -> int:
+        """The number of the latest notice; 0 before the first."""
+
+    def notices_of(self, patient_id: str) -> Sequence[Notice]:
+        """Every notice of a patient, of each alert in order."""
+
+    def messages(self, source: str, event_id: str) -> Sequence[Incoming]:
+        """The raw messages that an event came from, as far as they are kept."""
+
+    def readiness(self) -> Readiness:
+        """Whether messages are taken."""
+
+    def samples(self) -> Iterable[Sample]:
+        """What the engine counts."""
+
+    def now(self) -> datetime:
+        """The instant that the engine has reached."""

@@ -1,0 +1,129 @@
+"""The reads of a node with a store: `Reading` and the engine, as the routes and pages ask them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final, Literal, Protocol
+
+from schemas.alerts import Alert, Notice
+from schemas.days import FOREVER
+from schemas.wire import decode
+from streams.chart.chart import Chart
+from streams.monitor import Monitor
+from streams.node.clock import Clock
+from streams.node.http.reads import Numbered, Readiness, Sample, Wanted
+from streams.node.port import Incoming
+from streams.node.store_reading import MOST, Reading
+
+_MOST_ALERTS: Final = 10_000
+_WORDS: Final[dict[str, Literal["starting", "ready", "stopping", "failed"]]] = {
+    "new": "starting",
+    "running": "ready",
+    "stopping": "stopping",
+    "stopped": "stopping",
+}
+
+
+class EngineState(Protocol):
+    """What is asked of the engine."""
+
+    @property
+    def state(self) -> str:
+        """new, running, stopping, stopped or failed."""
+
+    @property
+    def why(self) -> str | None:
+        """Why it is not running, in words that name no patient."""
+
+
+class StoreReads:
+    """`Reads` of a store."""
+
+    def __init__(self, reading: Reading, engine: EngineState, monitor: Monitor, clock: Clock) -> None:
+        self._reading = reading
+        self._engine = engine
+        self._monitor = monitor
+        self._clock = clock
+
+    # ---- alerts and notices
+
+    def alerts(self, wanted: Wanted) -> Sequence[Alert]:
+        after = f"{wanted.after[0]}-{wanted.after[1]}" if wanted.after else None
+        found: list[Alert] = []
+        while len(found) < wanted.limit:
+            part = self._reading.alerts(
+                "standing" if wanted.standing else "all",
+                severity=wanted.severity,
+                rule=wanted.rule,
+                patient=wanted.patient,
+                after=after,
+                limit=min(MOST, wanted.limit - len(found)),
+            )
+            found += map(Alert.model_validate, part.items)
+            after = part.next
+            if after is None:
+                break
+        return found
+
+    def alert(self, alert_id: str) -> Alert | None:
+        found = self._reading.alert(alert_id)
+        return None if found is None else Alert.model_validate(found)
+
+    def notices(self, after: int, limit: int) -> Sequence[Numbered]:
+        return [Numbered(each.ordinal, _notice(each.body)) for each in self._reading.notices(after, limit)]
+
+    def last_notice(self) -> int:
+        """Found by halving: the outbox tells only what comes after a number."""
+        beyond = 1
+        while self._reading.notices(beyond, 1):
+            beyond *= 2
+        before = 0
+        while before < beyond:
+            middle = (before + beyond) // 2
+            before, beyond = (middle + 1, beyond) if self._reading.notices(middle, 1) else (before, middle)
+        return before
+
+    def notices_of(self, patient_id: str) -> Sequence[Notice]:
+        alerts = self.alerts(Wanted(_MOST_ALERTS, standing=False, patient=patient_id))
+        return [Notice.model_validate(told) for a in alerts for told in self._reading.notices_of(a.alert_id)]
+
+    # ---- patients
+
+    def chart(self, patient_id: str) -> Chart | None:
+        found = self._reading.patient(patient_id)
+        if found is None:
+            return None
+        chart = self._monitor.chart(found.patient_id, found.page.facts, found.page.told)
+        chart.next_check_at = found.page.next_check_at or FOREVER
+        return chart
+
+    def messages(self, source: str, event_id: str) -> Sequence[Incoming]:
+        return self._reading.messages_of(source, event_id)
+
+    # ---- operations
+
+    def readiness(self) -> Readiness:
+        state = self._engine.state
+        return Readiness(_WORDS.get(state, "failed"), self._engine.why or "")
+
+    def samples(self) -> Iterable[Sample]:
+        for each in self._reading.counters():
+            yield Sample(f"trabecula_{each.family}_total", each.labels, each.value)
+        yield from self._open()
+        yield Sample("trabecula_patients", {}, self._reading.how_many_patients())
+        now = self._clock.now()
+        for feed in self._reading.sources():
+            silence = (now - feed.received_at).total_seconds()
+            yield Sample("trabecula_feed_silence_seconds", {"source": feed.source}, silence)
+        pack = self._monitor.pack
+        yield Sample("trabecula_rulepack_info", {"version": pack.version, "sha256": pack.sha256}, 1)
+
+    def _open(self) -> Iterator[Sample]:
+        for severity, state, count in self._reading.alerts_open():
+            yield Sample("trabecula_alerts_open", {"severity": severity, "state": state}, count)
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+
+def _notice(body: bytes) -> Notice:
+    return Notice.model_validate(decode(body))
