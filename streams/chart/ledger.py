@@ -20,6 +20,10 @@ from streams.chart.timeline import Span
 from streams.chart.weights import Weights
 
 LONGEST_ASSUMED: Final = 14
+LONGEST_SUPPLY: Final = 730
+"""Days. A supply beyond it is an error of the number, and how long it lasts is not known."""
+LONGEST_INFUSION: Final = timedelta(days=31)
+"""An infusion that ends later has a wrong end: it exposes its first day, to an unknown amount."""
 _GIVEN: Final = frozenset({"completed", "in_progress", "stopped"})
 _SECONDS_AN_HOUR: Final = Decimal(3600)
 
@@ -86,7 +90,8 @@ class _Ledger:
             begins = span.begins if i == 0 else self.calendar.midnight(day)
             until = cuts[i + 1] - ONE_DAY if i + 1 < len(cuts) else last
             daily = self.sane(self.worthy(order.drug, a_day(order, self.weight(begins))))
-            yield _Cover(day, until, begins, daily, span.fact, order_id, no_dose)
+            if daily != 0:
+                yield _Cover(day, until, begins, daily, span.fact, order_id, no_dose)
 
     def _days(self, begins: datetime, ends: datetime | None) -> tuple[date, date | None]:
         """The local days that [begins, ends) touches."""
@@ -105,7 +110,7 @@ class _Ledger:
         supply = fact.payload
         if not isinstance(supply, Supply) or not self._exposes(supply):
             return None
-        if supply.days_supply is None or supply.days_supply < 1:
+        if supply.days_supply is None or not 1 <= supply.days_supply <= LONGEST_SUPPLY:
             return None
         first = self.calendar.day(supply.dispensed_at)
         last = first + timedelta(days=int(supply.days_supply) - 1)
@@ -139,10 +144,10 @@ class _Ledger:
             dose = fact.payload
             if not isinstance(dose, Dose) or not self._exposes(dose):
                 continue
-            if dose.status in _GIVEN:
+            if dose.status in _GIVEN and dose.dose != 0:
                 for day, begins, part in self._parts(dose):
                     given.setdefault(day, []).append((begins, part, fact))
-            elif dose.status == "not_done":
+            elif dose.status in _GIVEN or dose.status == "not_done":
                 not_given.add(self.calendar.day(dose.given_at))
         days = {day: self._day(day, parts) for day, parts in given.items()}
         return days, not_given - days.keys()
@@ -160,6 +165,9 @@ class _Ledger:
         first = self.calendar.day(dose.given_at)
         if dose.ends_at is None or dose.ends_at <= dose.given_at or (rate is None and dose.rate is None):
             yield first, dose.given_at, self.worthy(dose.drug, one_dose(dose, weight))
+            return
+        if dose.ends_at - dose.given_at > LONGEST_INFUSION:
+            yield first, dose.given_at, None
             return
         begins = dose.given_at
         while begins < dose.ends_at:

@@ -36,15 +36,19 @@ def _order(fact: Fact) -> Order | Care:
 def effective_from(versions: Sequence[Fact]) -> list[tuple[datetime, Fact]]:
     """When each version takes effect; `versions` of one record in the order of their recording.
 
-    Topic: a version that moves `starts_at` without an `effective_from` re-dates the order: what took effect at the
-    start that it replaces takes effect at the new one. A change recorded before the start takes effect at the start.
+    Topic: a version that moves `starts_at` without an `effective_from` re-dates the order: its first version, and what
+    took effect at the start that it replaces, takes effect at the new one. A change recorded before the start takes
+    effect at the start.
     """
     dated: list[tuple[datetime, Fact, bool]] = []
     start: datetime | None = None
     for fact in versions:
         order = _order(fact)
         if order.effective_from is None and start is not None and order.starts_at != start:
-            dated = [(order.starts_at if at_start else at, f, at_start) for at, f, at_start in dated]
+            dated = [
+                (order.starts_at if at_start or i == 0 else at, f, at_start)
+                for i, (at, f, at_start) in enumerate(dated)
+            ]
         at, at_start = _takes_effect(fact, order, start)
         start = order.starts_at if order.effective_from is None or start is None else start
         dated.append((at, fact, at_start))
@@ -64,10 +68,14 @@ def _takes_effect(fact: Fact, order: Order | Care, start: datetime | None) -> tu
 
 
 def _void(entry: tuple[datetime, Fact], stops: Sequence[tuple[datetime, Fact]]) -> bool:
-    """A stop voids what was recorded before it, or comes from another source, and takes effect after it."""
+    """A stop voids what was recorded before it and takes effect after it; another source does not reopen it.
+
+    Topic: two sources that stop an order at one instant say the same thing; neither takes the other's word back.
+    """
     at, fact = entry
+    reopens = fact.payload.status not in STOPS
     return any(
-        at >= stopped and fact is not stop and (fact.rank < stop.rank or fact.source != stop.source)
+        at >= stopped and fact is not stop and (fact.rank < stop.rank or (reopens and fact.source != stop.source))
         for stopped, stop in stops
     )
 
