@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 DAY: Final = 1440
 """Minutes."""
-_KEPT: Final = 4096
+_KEPT: Final = 1024
 
 
 class Days:
