@@ -11,11 +11,12 @@ import httpx
 from fastapi import FastAPI
 
 from schemas.alerts import STANDING, Alert, Notice
-from schemas.wire import NotJsonError, decode, encode
+from schemas.wire import decode, encode
 from streams.chart.chart import Chart
 from streams.demo.hospital import DATA, settings
-from streams.inputs import Intake, refused
+from streams.inputs import Intake
 from streams.intake.hl7v2 import split_hl7v2
+from streams.intake.native import translate_native
 from streams.intake.outcome import Translation
 from streams.intake.site import MemoryDirectory
 from streams.node.access import Access
@@ -86,10 +87,9 @@ class MemoryNode:
     def _translated(self, message: Incoming) -> Translation:
         if message.format == "hl7v2":
             return self.intake.hl7v2(message.raw)
-        try:
-            return self.intake.document(decode(message.raw))
-        except NotJsonError as error:
-            return refused("event", str(error))
+        if message.format == "event":
+            return translate_native(message.raw)
+        return self.intake.document(decode(message.raw))
 
     def tell(self, notices: Iterable[Notice]) -> None:
         """Remember notices, and how the alert was."""

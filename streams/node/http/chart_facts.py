@@ -56,5 +56,5 @@ def _shown(calendar: Calendar, value: Any) -> Any:
             return [_shown(calendar, each) for each in value]
         case msgspec.Struct():
             content = msgspec.structs.asdict(value)
-            return {name: _shown(calendar, each) for name, each in content.items() if each is not None}
+            return {name: _shown(calendar, each) for name, each in content.items() if each is not None and each != ()}
     return value

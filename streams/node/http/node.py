@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends
+from starlette.applications import Starlette
 from starlette.requests import Request
 
 from streams.monitor import Monitor
@@ -111,7 +112,12 @@ class Node:
 
 def node_of(request: Request) -> Node:
     """The node that a request is made to."""
-    node: Node = request.app.state.node
+    return node_in(request.app)
+
+
+def node_in(application: Starlette) -> Node:
+    """The node of an application."""
+    node: Node = application.state.node
     return node
 
 

@@ -1,5 +1,6 @@
 """The pages' words: instants in the site's zone, numbers with their units, and what closed words mean to people."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from streams.node.http.shapes import ChartFact
 
 HERE: Final = Path(__file__).parent
 _GROUPED_FROM: Final = 10_000  # as the sentences group digits
@@ -20,6 +23,9 @@ _UNITS: Final[Mapping[str, str]] = {
     "min": "minutes",
     "{score}": "of 10",
 }
+_CLOSED: Final = re.compile(r"[a-z]+(_[a-z]+)+")
+"""What is one of our own words, and no text of a feed."""
+_MEASURED_IN: Final[Mapping[str, str]] = {"body_height": "cm", "body_weight": "kg", "body_mass_index": "kg/m2"}
 _STATES: Final[Mapping[str, str]] = {
     "open": "open, not answered",
     "acknowledged": "acknowledged",
@@ -42,6 +48,22 @@ _TRANSITIONS: Final[Mapping[str, str]] = {
     "withdrawn": "withdrawn",
     "superseded": "superseded",
     "transferred": "transferred",
+}
+
+
+_WITH_UNIT: Final = (("value", "unit"), ("dose", "unit"), ("rate", "rate_unit"), ("quantity", "quantity_unit"))
+_UNSAID: Final = frozenset(
+    {"status", "plausible", "excluded", "unit", "rate_unit", "quantity_unit", "reported", "comparator", "analyte"}
+    | {"drug_class", "measure", "code", "product", "alert_id", "placer_order"}
+)
+"""Parts of a fact that its heading says, that stand beside a number, or that only the rules read."""
+_GROUPS: Final[Mapping[str, str]] = {
+    "lab": "laboratory",
+    "drug": "medication",
+    "heparin_ufh": "unfractionated heparin",
+    "lmwh": "low-molecular-weight heparin",
+    "back": "back pain",
+    "hip": "hip or groin pain",
 }
 
 
@@ -73,7 +95,7 @@ def number(value: Any) -> str:
         case Mapping():
             said = ", ".join(f"{words(str(name))} {number(each)}" for name, each in value.items())
         case _:
-            said = str(value)
+            said = words(str(value)) if _CLOSED.fullmatch(str(value)) else str(value)
     return said
 
 
@@ -105,6 +127,32 @@ def transition(word: str) -> str:
     return _TRANSITIONS.get(word, words(word))
 
 
+def group(name: str) -> str:
+    """A group of facts as a heading."""
+    kind, _, which = name.partition("/")
+    return f"{_GROUPS.get(kind, words(kind))}: {_GROUPS.get(which, words(which))}" if which else words(kind)
+
+
+def said(fact: ChartFact) -> list[tuple[str, str]]:
+    """What a fact says, numbers with their units, without what its heading and its time say already."""
+    content = {"unit": _MEASURED_IN.get(fact.group.rpartition("/")[2])} | fact.content
+    if content.get("reported") is not None:  # the laboratory's own figure and unit; ours is made of it
+        content["value"] = content["reported"]
+    for name, its_unit in _WITH_UNIT:
+        if isinstance(content.get(name), int | float | Decimal):
+            content[name] = f"{number(content[name])} {unit(content.get(its_unit))}".strip()
+    if content.get("comparator"):
+        content["value"] = f"{content['comparator']} {content.get('value', '')}"
+    if isinstance(fact.content.get("quantity"), str):  # molar or mass: the unit says it
+        del content["quantity"]
+    told = ((name, each) for name, each in content.items() if name not in _UNSAID and each not in (False, None))
+    return [(words(name), number(each)) for name, each in told if not _is_its_time(fact, each)]
+
+
+def _is_its_time(fact: ChartFact, each: Any) -> bool:
+    return isinstance(each, datetime) and each == fact.at
+
+
 TEMPLATES: Final = Environment(
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -120,4 +168,6 @@ TEMPLATES.filters |= {
     "words": words,
     "state": state,
     "transition": transition,
+    "group": group,
+    "said": said,
 }
