@@ -31,7 +31,7 @@ from streams.node.engine_telling import Telling
 from streams.node.port import Incoming, ItemOutcome, Outcome
 from streams.node.schema import instant, stamp
 from streams.node.store import DISK, Store
-from streams.node.store_rows import Count, content_of, digest_of
+from streams.node.store_rows import Count, digest_of
 from streams.people import People, link_of
 from streams.ward import Erasures, Ward
 
@@ -49,7 +49,7 @@ class _Before(msgspec.Struct, frozen=True):
 
     people: People
     erasures: Erasures
-    counts: Counter[Count]
+    counts: dict[Count, int]
     sources: dict[str, "_Seen"]
 
 
@@ -85,7 +85,8 @@ class Desk:
         self.ward = Ward(monitor, self.charts, store.mark)
         self._counts: Counter[Count] = Counter()
         self._sources: dict[str, _Seen] = {}
-        self.telling = Telling(store.rows, monitor, self._counts)
+        self.telling = Telling(store.rows, self.ward, self._counts, lambda: self.now)
+        self._last = store.rows.last_message()
         self.now = _kept_clock(store)
         self._directory = StoredDirectory(store.rows, self.now)
         self._intake = lru_cache(maxsize=256)(self._intake_of)
@@ -125,7 +126,7 @@ class Desk:
 
     def apart(self, work: Callable[[], Done], park: Callable[[Exception], Done]) -> Done:
         """Do some work so that, if it fails, nothing of it remains; `park` says then what becomes of it."""
-        before = _Before(self.ward.people, self.ward.erasures, Counter(self._counts), dict(self._sources))
+        before = _Before(self.ward.people, self.ward.erasures, dict(self._counts), dict(self._sources))
         self._store.begin_part()
         try:
             done = work()
@@ -207,13 +208,20 @@ class Desk:
         return self.apart(partial(self._take, message, digest, number), partial(self._park, message, digest, number))
 
     def _take(self, message: Incoming, digest: bytes, number: int | None) -> Outcome:
-        raw_id = self._rows.put_message(message, digest, number)
+        raw_id = self._number(number)
         taken = _Taken([], [], 0, Counter())
         for translation, name in self._translated(message):
             self._take_translated(translation, name, taken, message, raw_id)
-        return self._settled(message, raw_id, taken)
+        return self._settled(message, digest, raw_id, taken, again=number is not None)
 
-    def _settled(self, message: Incoming, raw_id: int, taken: _Taken) -> Outcome:
+    def _number(self, known: int | None) -> int:
+        """The number of a message: the one that it has, or the next."""
+        if known is not None:
+            return known
+        self._last += 1
+        return self._last
+
+    def _settled(self, message: Incoming, digest: bytes, raw_id: int, taken: _Taken, *, again: bool) -> Outcome:
         for refusal in dict.fromkeys(taken.refusals):
             self._rows.put_dead_letter(raw_id, refusal, self.now)
             self._counts["dead_letters", (("reason", _word(refusal)),)] += 1
@@ -221,8 +229,8 @@ class Desk:
         outcome = Outcome(
             tuple(taken.items), tuple(taken.refusals), taken.ignored, refused_whole=whole, counted=dict(taken.counted)
         )
-        if not taken.refusals:
-            self._rows.set_outcome(raw_id, outcome)
+        self._rows.put_message(raw_id, message, digest, outcome, blank=taken.blank)
+        if again and not taken.refusals:
             self._rows.take_dead_letters(raw_id, self.now)
         if taken.blank:
             self._eraser.blank(raw_id)
@@ -235,11 +243,11 @@ class Desk:
 
     def _park(self, message: Incoming, digest: bytes, number: int | None, error: Exception) -> Outcome:
         """Keep a message that made us fail; where and how is said, but nothing of its content."""
-        raw_id = self._rows.put_message(message, digest, number)
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
         refusal = Refusal("message", f"failed: {type(error).__name__}; kept as a dead letter", where)
-        return self._settled(message, raw_id, _Taken([], [refusal], 0, Counter()))
+        taken = _Taken([], [refusal], 0, Counter())
+        return self._settled(message, digest, self._number(number), taken, again=number is not None)
 
     # ---- translation
 
@@ -281,13 +289,12 @@ class Desk:
     # ---- events
 
     def _event(self, event: AnyEvent, message: Incoming, raw_id: int, taken: _Taken) -> ItemOutcome:
-        body = encode(event)
-        content = content_of(body)
-        if self._rows.knows_event(event, content):
-            return self._became(event, message, "duplicate", taken)
         if self._is_forgotten(event):
             taken.blank = True
             return self._became(event, message, "erased", taken)
+        ordinal = self._rows.put_event(event, encode(event), raw_id, self.now)
+        if ordinal is None:
+            return self._became(event, message, "duplicate", taken)
         people, erasures = self.ward.people, self.ward.erasures
         self.ward.counts, self.ward.unmapped = Counter(), Counter()
         notices = self.ward.receive(event, self.now)
@@ -296,13 +303,12 @@ class Desk:
         taken.counted.update({w: n for w, n in self.ward.counts.items() if w in _BESIDE and n})
         word = next((w for w in _WORDS if self.ward.counts[w]), "accepted")
         if word == "recorded_in_future":
+            self._rows.remove_event(ordinal)
             taken.refusals.append(Refusal(f"event {event.event_id}", word, "recorded_at"))
             return self._became(event, message, word, taken)
         if isinstance(event, Erasure):
             taken.blank = True
-            self._rows.put_erasure_event(event, content, self.ward.mark(event.patient_id), self.now)
-        else:
-            self._rows.put_event(event, body, content, raw_id, self.now)
+            self._rows.blank_event(ordinal, self.ward.mark(event.patient_id))
         if self.ward.people is not people and isinstance(event, PatientMerge | PatientUnmerge):
             self._link(event)
         if self.ward.erasures is not erasures and isinstance(event, Erasure):

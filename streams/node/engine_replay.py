@@ -36,13 +36,12 @@ def replay_log(store: Store, monitor: Monitor, until: datetime) -> Replayed:
 
     Topic: erasures are known from the start, for the log has nothing of what they took out.
     """
-    ward, history = Ward(monitor, MemoryCharts(), store.mark), History()
+    ward = Ward(monitor, MemoryCharts(), store.mark)
+    history = History(ward)
     ward.erasures = store.rows.erasures()
     told: list[Notice] = []
     for at, event in logged(store):
         told += history.told(list(ward.advance(at)))
-        notices = ward.receive(event, at)
-        told += history.sees(event)
-        told += history.told(notices)
+        told += history.of_event(event, ward.receive(event, at), at)
     told += history.told(list(ward.advance(to_utc(until))))
     return Replayed(ward, tuple(told))

@@ -1,25 +1,27 @@
 """What is told and what is held back, and how each alert stands: in the transaction of what changed it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from schemas.alerts import STANDING, Alert, Notice, Told
 from schemas.events import AnyEvent
 from schemas.wire import decode, encode
-from streams.monitor import Monitor
 from streams.node.charts import Changed
 from streams.node.store_rows import Count, Rows
 from streams.replay import History
+from streams.ward import Ward
 
 
 class Telling:
     """The outbox, what is withheld while a source loads old data, and the alerts as they stand."""
 
-    def __init__(self, rows: Rows, monitor: Monitor, counts: Counter[Count]) -> None:
+    def __init__(self, rows: Rows, ward: Ward, counts: Counter[Count], clock: Callable[[], datetime]) -> None:
         self._rows = rows
-        self._monitor = monitor
+        self._ward = ward
+        self._monitor = ward.monitor
         self._counts = counts
+        self._clock = clock
         self._latest: dict[str, Notice] = {}
         self.history = self._kept_history()
 
@@ -29,7 +31,7 @@ class Telling:
         self.history = self._kept_history()
 
     def _kept_history(self) -> History:
-        history = History()
+        history = History(self._ward)
         db = self._rows.db
         for source, patient_id in db.execute("SELECT source, patient_id FROM loading"):
             history.loading.setdefault(source, set()).add(patient_id)
@@ -42,49 +44,55 @@ class Telling:
 
     def of_event(self, event: AnyEvent, notices: Sequence[Notice]) -> None:
         """Tell or withhold what an event changed; the first live event of a source that loaded tells its digest."""
-        was_loading = event.source in self.history.loading
-        digest = self.history.sees(event)
+        was_loading = not event.history and event.source in self.history.loading
+        self._latest.update((notice.alert_id, notice) for notice in notices)
+        told = self.history.of_event(event, notices, self._clock())
         if event.history:
             sql = "INSERT OR IGNORE INTO loading VALUES (?, ?)"
             self._rows.db.execute(sql, (event.source, event.patient_id))
-        elif was_loading:
-            self._gone_live(event.source, digest)
-        self.of_clock(notices)
+        self._withhold(notices)
+        if was_loading:
+            self._rows.db.execute("DELETE FROM loading WHERE source = ?", (event.source,))
+        self._release()
+        self._tell(told)
 
     def of_clock(self, notices: Sequence[Notice]) -> None:
         """Tell or withhold what time, or a new rule pack, changed."""
         self._latest.update((notice.alert_id, notice) for notice in notices)
-        told = list(self.history.told(notices)) if notices else []
+        told = list(self.history.told(notices))
+        self._withhold(notices)
         self._tell(told)
-        told_ids = {notice.notice_id for notice in told}
-        for notice in notices:
-            if notice.notice_id not in told_ids:
-                sql = "INSERT OR REPLACE INTO withheld VALUES (?, ?, ?)"
-                self._rows.db.execute(sql, (notice.alert_id, notice.patient_id, encode(notice)))
 
     def go_live(self, source: str) -> list[Notice]:
         """End the loading of a source; returns the digest that is told now."""
         if source not in self.history.loading:
             return []
-        digest = self.history.live(source)
-        self._gone_live(source, digest)
+        digest = self.history.live(source, self._clock())
+        self._rows.db.execute("DELETE FROM loading WHERE source = ?", (source,))
+        self._release()
+        self._tell(digest)
         self._rows.db.execute("UPDATE source SET state = 'live' WHERE source = ?", (source,))
         return digest
 
-    def _gone_live(self, source: str, digest: Sequence[Notice]) -> None:
-        self._rows.db.execute("DELETE FROM loading WHERE source = ?", (source,))
-        for (alert_id,) in self._rows.db.execute("SELECT alert_id FROM withheld").fetchall():
-            if alert_id not in self.history.withheld:
-                self._rows.db.execute("DELETE FROM withheld WHERE alert_id = ?", (alert_id,))
-        self._tell(digest)
+    def _withhold(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            if self.history.withheld.get(notice.alert_id) is notice:
+                sql = "INSERT OR REPLACE INTO withheld VALUES (?, ?, ?)"
+                self._rows.db.execute(sql, (notice.alert_id, notice.patient_id, encode(notice)))
+
+    def _release(self) -> None:
+        for alert_id in self.history.released:
+            self._rows.db.execute("DELETE FROM withheld WHERE alert_id = ?", (alert_id,))
+        self.history.released.clear()
 
     def _tell(self, notices: Iterable[Notice]) -> None:
         for notice in notices:
             if not self._rows.put_notice(notice):
                 continue
-            waits = notice.alert_id in self.history.standing
-            sql = "INSERT OR IGNORE INTO told VALUES (?)" if waits else "DELETE FROM told WHERE alert_id = ?"
-            self._rows.db.execute(sql, (notice.alert_id,))
+            for alert_id in filter(None, (notice.alert_id, notice.into)):
+                waits = alert_id in self.history.standing
+                sql = "INSERT OR IGNORE INTO told VALUES (?)" if waits else "DELETE FROM told WHERE alert_id = ?"
+                self._rows.db.execute(sql, (alert_id,))
             labels = ("rule", notice.rule_id), ("transition", notice.transition)
             self._counts["notices", (*labels, ("severity", notice.severity), ("mode", notice.mode))] += 1
 

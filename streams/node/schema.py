@@ -42,7 +42,7 @@ _LOG: Final = Step(
     );
     CREATE INDEX raw_age ON raw (received_at) WHERE body IS NOT NULL;
     CREATE TABLE event (
-        ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+        ordinal INTEGER PRIMARY KEY,
         source TEXT NOT NULL,
         event_id TEXT NOT NULL,
         content BLOB NOT NULL,        -- hash of the body

@@ -82,22 +82,31 @@ class Rows:
             return None
         return KnownMessage(row[0], None if row[1] is None else _outcome(row[1]))
 
-    def put_message(self, message: Incoming, digest: bytes, known: int | None = None) -> int:
-        """Keep a message as it came; returns its number."""
-        if known is not None:  # it came before, and its bytes may no longer be kept
-            self.db.execute("UPDATE raw SET body = ? WHERE raw_id = ? AND body IS NULL", (message.raw, known))
-            return known
-        self.db.execute(
-            "INSERT INTO raw (digest, channel, format, feed, received_at, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (digest, message.channel, message.format, message.feed, stamp(message.received_at), message.raw),
-        )
-        return self.db.last_insert_rowid()
+    def last_message(self) -> int:
+        """The highest number that a message has."""
+        row = self._one("SELECT coalesce(max(raw_id), 0) FROM raw")
+        return int(row[0]) if row else 0
 
-    def set_outcome(self, raw_id: int, outcome: Outcome) -> None:
-        """Remember that all of a message was taken."""
-        items = tuple((item.event_id, item.outcome, item.reason) for item in outcome.items)
-        kept = msgspec.msgpack.encode(_Outcome(items, outcome.ignored, dict(outcome.counted)))
-        self.db.execute("UPDATE raw SET outcome = ? WHERE raw_id = ?", (kept, raw_id))
+    def put_message(self, raw_id: int, message: Incoming, digest: bytes, outcome: Outcome, *, blank: bool) -> None:
+        """Keep a message as it came, or that it came again.
+
+        Topic: the outcome is kept where all of it was taken; `blank`: it speaks of somebody who is forgotten.
+        """
+        kept = None if outcome.refusals or blank else _kept(outcome)
+        self.db.execute(
+            "INSERT INTO raw VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+            "ON CONFLICT (raw_id) DO UPDATE SET outcome = ?7, body = ?8",
+            (
+                raw_id,
+                digest,
+                message.channel,
+                message.format,
+                message.feed,
+                stamp(message.received_at),
+                kept,
+                None if blank else message.raw,
+            ),
+        )
 
     def blank_message(self, raw_id: int) -> None:
         """Keep of a message only that it came; should it come again, it is read again."""
@@ -118,20 +127,15 @@ class Rows:
 
     # ---- events
 
-    def knows_event(self, event: AnyEvent, content: bytes) -> bool:
-        """The very same event was taken before."""
-        sql = "SELECT 1 FROM event WHERE source = ? AND event_id = ? AND content = ?"
-        return self._one(sql, event.source, event.event_id, content) is not None
-
-    def put_event(self, event: AnyEvent, body: bytes, content: bytes, raw_id: int, now: datetime) -> None:
-        """Write an event into the log."""
+    def put_event(self, event: AnyEvent, body: bytes, raw_id: int, now: datetime) -> int | None:
+        """Write an event into the log; returns its ordinal, None if the very same event is there."""
         self.db.execute(
             "INSERT INTO event (source, event_id, content, kind, patient_id, recorded_at, decided_at, raw_id, body) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, event_id, content) DO NOTHING",
             (
                 event.source,
                 event.event_id,
-                content,
+                content_of(body),
                 event.kind,
                 event.patient_id,
                 stamp(event.recorded_at),
@@ -140,14 +144,12 @@ class Rows:
                 body,
             ),
         )
+        return self.db.last_insert_rowid() if self.db.changes() else None
 
-    def put_erasure_event(self, event: AnyEvent, content: bytes, mark: str, now: datetime) -> None:
-        """Write into the log that somebody was forgotten, without saying who."""
-        self.db.execute(
-            "INSERT INTO event (source, event_id, content, kind, patient_id, recorded_at, decided_at, body) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, x'')",
-            (event.source, event.event_id, content, event.kind, mark, stamp(event.recorded_at), stamp(now)),
-        )
+    def blank_event(self, ordinal: int, mark: str) -> None:
+        """Keep of an erasure that somebody was forgotten, without saying who."""
+        sql = "UPDATE event SET patient_id = ?, raw_id = NULL, body = x'' WHERE ordinal = ?"
+        self.db.execute(sql, (mark, ordinal))
 
     def events_of(self, patient_id: str, until: datetime) -> list[tuple[int, str, datetime, int | None]]:
         """The events of an identity recorded until an instant: ordinal, kind, recorded_at, message."""
@@ -353,6 +355,11 @@ class Rows:
                 sql = "SELECT raw_id FROM event WHERE source = ? AND event_id = ? AND raw_id IS NOT NULL"
                 for (raw_id,) in self.db.execute(sql, (item.get("source"), item.get("event_id"))):
                     yield raw_id
+
+
+def _kept(outcome: Outcome) -> bytes:
+    items = tuple((item.event_id, item.outcome, item.reason) for item in outcome.items)
+    return msgspec.msgpack.encode(_Outcome(items, outcome.ignored, dict(outcome.counted)))
 
 
 def _outcome(kept: bytes) -> Outcome:
