@@ -15,10 +15,11 @@ from schemas.rulepack import RulePack
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """Why the service decides now: an event, the passage of time, or a new rule pack."""
+    """Why the service decides now: an event (a response among them), the passage of time, or a new rule pack."""
 
     event_id: str | None = None
     rule_pack: bool = False
+    response: bool = False
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -151,8 +152,10 @@ class Lifecycle:
             if s.state != "open":
                 yield from self._answered(s, after, now)
             return
+        if known.state == "transferred":  # it comes back from where it went: whoever was told then is not told again
+            known = after[s.alert_id] = msgspec.structs.replace(known, state="open")
         if known.state not in STANDING:
-            yield from self._back(s, known, after, now)
+            yield from self._back(s, known, after, now, cause)
             return
         if s.effective_at != known.effective_at:
             known = after[s.alert_id] = msgspec.structs.replace(known, effective_at=s.effective_at)
@@ -184,16 +187,18 @@ class Lifecycle:
         after[s.alert_id] = told
         return Change(transition, told, s.interval, corrects=corrects)
 
-    def _back(self, s: Standing, known: Told, after: dict[str, Told], now: datetime) -> Iterable[Change]:
-        """It stands again: within the cool-down untold, unless it is more severe or had been taken back."""
+    def _back(self, s: Standing, known: Told, after: dict[str, Told], now: datetime, cause: Cause) -> Iterable[Change]:
+        """It stands again: within the cool-down untold, unless it is more severe or its end was taken back."""
         cooling = known.ended_at is not None and now < known.ended_at + self.cool_down[known.severity]
-        untold = cooling and known.state != "withdrawn" and _rank(s.severity) <= _rank(known.severity)
-        if untold:
+        undone = cause.event_id is not None and s.effective_at == known.effective_at
+        anew = known.state == "withdrawn" or undone or _rank(s.severity) > _rank(known.severity)
+        if cooling and not anew:
             after[s.alert_id] = msgspec.structs.replace(
                 known, state=s.state, effective_at=s.effective_at, severity=s.severity, silent=True
             )
             return
-        yield self._tell("reopened", s, known, after, now)
+        corrects = cause.event_id if undone and known.state == "resolved" and not cause.response else None
+        yield self._tell("reopened", s, known, after, now, corrects)
         if s.state != "open":
             yield from self._answered(s, after, now)
 

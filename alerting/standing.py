@@ -103,10 +103,13 @@ def standing(findings: Findings, pack: RulePack, now: datetime) -> tuple[dict[st
     Where several intervals of a rule contain now, the first begun gives `effective_at`.
     """
     holding = {rule.id for rule, found in findings.by_rule if any(i.holds(now) for _, i in found)}
+    live = {rule_id for rule_id in holding if pack.rules[rule_id].mode == "live"}
     stands: dict[str, Standing] = {}
     hidden = set()
     for rule, found in findings.by_rule:
-        superseded = not holding.isdisjoint(rule.superseded_by)
+        # What nobody is told of hides nothing that people are told.
+        seen = live if pack.rules[rule.id].mode == "live" else holding
+        superseded = not seen.isdisjoint(rule.superseded_by)
         first: dict[str, Interval] = {}
         for episode, interval in found:
             if interval.stands(now) and (episode not in first or interval.began < first[episode].began):

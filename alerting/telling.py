@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from alerting.endings import opening
 from alerting.judge import Judge
 from alerting.lifecycle import Cause, Change
 from alerting.rule import Rule
 from schemas.alerts import Alert, Notice, PackIdentity, Standing, Told, evidence_item, limit_items
-from schemas.days import Calendar
+from schemas.days import Calendar, to_utc
 from schemas.definitions import Reader
 from schemas.identity import notice_id
-from schemas.intervals import Interval, Scalar
-from schemas.rulepack import RulePack, RuleText
+from schemas.intervals import Interval, Scalar, Severity
+from schemas.rulepack import Delivery, RulePack, RuleText
 
 _LARGE = 10_000
 """From here on digits are grouped: 20,000 reads at a glance; 1995 may be a year."""
@@ -64,7 +65,22 @@ class Teller:
         asked = self.rules[rule_id].asks(Reader(values, self.calendar), judge, interval, now)
         return tuple(dict.fromkeys(asked))
 
-    def notice(self, change: Change, values: Mapping[str, Any], now: datetime, cause: Cause) -> Notice:
+    def _said(self, change: Change, values: Mapping[str, Any], deceased_at: datetime | None) -> str:
+        """The finding's sentence; of an end, why and what had been said; of what never was, that it is taken back."""
+        text = self.pack.rules[change.told.rule_id]
+        if change.transition == "withdrawn":
+            return sentence(text, None)
+        before = opening(change.transition, change.interval, values, self.calendar, deceased_at)
+        return before + sentence(text, change.interval)
+
+    def notice(
+        self,
+        change: Change,
+        values: Mapping[str, Any],
+        now: datetime,
+        cause: Cause,
+        deceased_at: datetime | None = None,
+    ) -> Notice:
         """The notice of a change."""
         told = change.told
         text = self.pack.rules[told.rule_id]
@@ -80,10 +96,10 @@ class Teller:
             episode_id=told.episode,
             rule_id=told.rule_id,
             mode=text.mode,
-            delivery="record" if told.severity == "info" else text.delivery,
+            delivery=self._delivery(told.rule_id, told.severity),
             rulepack=self.identity,
             title=text.title,
-            sentence=sentence(text, change.interval),
+            sentence=self._said(change, values, deceased_at),
             effective_at=self.calendar.local(told.effective_at),
             decided_at=self.calendar.local(now),
             evidence=tuple(evidence_item(e, self.calendar) for e in change.interval.evidence)
@@ -96,6 +112,21 @@ class Teller:
             by=change.by,
             because="rule_pack" if cause.rule_pack else None,
         )
+
+    def raised(self, alert: Alert, now: datetime) -> Notice:
+        """The notice that tells of an alert as it stands, to whom nothing was told of it."""
+        said = {name: getattr(alert, name) for name in Alert.model_fields if name != "state"}
+        effective_at = to_utc(alert.effective_at)
+        return Notice(
+            notice_id=notice_id(alert.alert_id, alert.sequence, "raised", alert.severity, effective_at, None),
+            transition="raised",
+            delivery=self._delivery(alert.rule_id, alert.severity),
+            decided_at=self.calendar.local(now),
+            **said,
+        )
+
+    def _delivery(self, rule_id: str, severity: Severity) -> Delivery:
+        return "record" if severity == "info" else self.pack.rules[rule_id].delivery
 
     def alert(self, standing: Standing, told: Told | None, values: Mapping[str, Any], now: datetime) -> Alert:
         """A standing alert as it is shown."""

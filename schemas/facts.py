@@ -229,6 +229,15 @@ class Response(_Payload, frozen=True, tag="response"):
     by: str = ""
 
 
+class Unread(_Payload, frozen=True, tag="unread"):
+    """A corrected version whose code is in no table: it says only that the record is not what it was.
+
+    Topic: without it a critical calcium that turns out to be a glucose would stand for ever. `system` of the code.
+    """
+
+    system: str = ""
+
+
 Payload: TypeAlias = (
     Lab
     | Order
@@ -247,6 +256,7 @@ Payload: TypeAlias = (
     | Care
     | Person
     | Response
+    | Unread
 )
 
 TIMELINES = (Order, Care, Feeding)
@@ -309,5 +319,5 @@ def clinical_time(payload: Payload) -> datetime | None:  # noqa: C901, PLR0911 -
             return payload.observed_at
         case Diagnosis():
             return payload.onset_at
-        case Person() | Response():
+        case Person() | Response() | Unread():
             return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from alerting.lifecycle import Cause, Lifecycle
+from alerting.lifecycle import Cause, Change, Lifecycle
 from alerting.rule import Rule
 from alerting.rules import RULES
 from alerting.standing import Findings, findings_of, standing
@@ -118,11 +118,14 @@ class Monitor:
             survivor = owner_of(known.patient_id) if owner_of else known.patient_id
             return by_survivor.get(survivor, charts[0])
 
-        notices = [self.teller.notice(change, owner(change.told).values, now, cause) for change in changes]
+        notices = [self._notice(change, owner(change.told), now, cause) for change in changes]
         kept: dict[str, dict[str, Told]] = {}
         for key, known in after.items():
             kept.setdefault(owner(known).patient_id, {})[key] = known
         return [self._remembering(c, kept.get(c.patient_id, {}), findings[c.patient_id], now) for c in charts], notices
+
+    def _notice(self, change: Change, chart: Chart, now: datetime, cause: Cause) -> Notice:
+        return self.teller.notice(change, chart.values, now, cause, chart.deceased_at())
 
     def _remembering(self, chart: Chart, told: Mapping[str, Told], findings: Findings, now: datetime) -> Chart:
         due = [at for at in (*findings.boundaries(), *self.lifecycle.due(told.values())) if at > now]

@@ -13,7 +13,7 @@ from alerting.lifecycle import Cause
 from schemas.alerts import Alert, Notice
 from schemas.days import FOREVER, to_utc
 from schemas.events import AnyEvent, Erasure, PatientMerge, PatientUnmerge
-from schemas.facts import Fact, Response
+from schemas.facts import Fact, Response, Unread
 from streams.chart.chart import Chart
 from streams.chart.facts import Left
 from streams.monitor import Monitor, regroup
@@ -133,6 +133,9 @@ class Ward:
             if fact.system:
                 self.unmapped[fact.system] += 1
             return []
+        if isinstance(fact.payload, Unread):
+            self.counts["unmapped_code"] += 1
+            self.unmapped[fact.payload.system] += 1
         if self._is_erased(fact):
             self.counts["erased"] += 1
             return []
@@ -143,7 +146,8 @@ class Ward:
             return []
         self.counts["accepted"] += 1
         self.counts["event_id_reused"] += any(before.facts.reused(fact) for before in held)
-        return [n for chart in changed for n in self._decide([chart], now, Cause(event.event_id))]
+        cause = Cause(event.event_id, response=isinstance(fact.payload, Response))
+        return [n for chart in changed for n in self._decide([chart], now, cause)]
 
     def _reaches(self, fact: Fact) -> list[str]:
         """The surviving identities whose charts hold a fact: its own; of a response, also whoever it was said of.

@@ -37,10 +37,10 @@ def _utc(given: Any) -> Any:
 
 def _lab(e: events.LabResult, tables: Tables) -> Kept:
     seen = tables.observation(e.code.system, e.code.code)
-    if seen is None:
-        return Left("unmapped_code", tables.system(e.code.system))
-    if seen.kind != "lab_result":
-        return Left("not_read")
+    if seen is None or seen.kind != "lab_result":
+        if e.status == "corrected":
+            return facts.Unread(e.status, tables.system(e.code.system))
+        return Left("not_read") if seen else Left("unmapped_code", tables.system(e.code.system))
     measured = None if e.value is None else tables.measure(seen, e.value, e.unit)
     return facts.Lab(
         status=e.status,

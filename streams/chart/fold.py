@@ -13,14 +13,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from schemas.definitions import LATE, LateEntry, Record, Records, records
-from schemas.facts import Fact, Payload, Person, RecordKey, Response, clinical_time
+from schemas.facts import Fact, Payload, Person, RecordKey, Response, Unread, clinical_time
 from schemas.views import UNCLEAR, UnclearResult
 from streams.chart.groups import group
 from streams.chart.unclear import concerned, unclear_results, with_next
 
 _LATE: Final = timedelta(days=1)  # kept from here on; the rule that reads them has its own limit
 
-_TIMELESS: Final = (Person, Response)
+_TIMELESS: Final = (Person, Response, Unread)
 
 
 def _content_hash(fact: Fact) -> bytes:

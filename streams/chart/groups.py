@@ -21,6 +21,7 @@ from schemas.facts import (
     Supply,
     SymptomReport,
     TestOrder,
+    Unread,
 )
 
 
@@ -57,5 +58,7 @@ def group(payload: Payload) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a
             return "care_order"
         case Response():
             return "response"
+        case Unread():
+            return "unread"
         case _:
             assert_never(payload)
