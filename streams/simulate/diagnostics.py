@@ -1,10 +1,10 @@
 """What the laboratory, radiology and the bone clinic say."""
 
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from streams.simulate import codes
 from streams.simulate.codes import Test
-from streams.simulate.days import DAY
 from streams.simulate.messages import Said
 from streams.simulate.script import Spoken, When
 
@@ -29,6 +29,11 @@ def resulted(when: When, results: tuple[tuple[Test, Any], ...], where: Where) ->
     return Spoken(
         "ORU^R01", LABORATORY, tuple(_result(number, test, value, collected, where) for test, value in results)
     )
+
+
+def single(number: str, collected: datetime, test: Test, value: float) -> Said:
+    """One result of a report."""
+    return _result(number, test, value, collected, Where())
 
 
 def _result(number: str, test: Test, value: Any, collected: Any, where: Where) -> Said:
@@ -119,8 +124,3 @@ def densities(when: When, scores: tuple[tuple[str, float], ...], kind: str) -> S
             for site, score in scores
         ),
     )
-
-
-def minutes_of(hours: float) -> int:
-    """Hours of a day as minutes, at most the day's last."""
-    return min(int(hours * 60), DAY - 1)

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from streams.simulate.chance import Chance
+from streams.simulate.codes import VITAMIN_D
+from streams.simulate.diagnostics import single
 from streams.simulate.messages import Message, Said
 from streams.simulate.options import Imperfections
 from streams.simulate.people import Person
@@ -114,43 +116,47 @@ def _taken_back(said: Said) -> Said:
     return {**_of_nobody(said), "status": status}
 
 
-class Alias(NamedTuple):
-    """A second number: from when to when it was in use, and whether it was the same person."""
-
-    number: str
-    into: str
-    first: datetime
-    until: datetime
-    same: bool
-
-
 def named_twice(messages: Iterable[Message], temporary: str) -> Iterator[Message]:
     """The first messages under a temporary number, then the merge, then the real one."""
+    last, merged = None, False
     for count, message in enumerate(messages):
+        last = message
         if count < _UNDER_TEMPORARY:
             yield message._replace(person=message.person._replace(number=temporary))
             continue
-        if count == _UNDER_TEMPORARY:
+        if not merged:
+            merged = True
             yield _link(message.at, "ADT^A40", message.person, temporary, "patient_merge")
         yield message
+    if last is not None and not merged:
+        yield _link(last.at + timedelta(hours=1), "ADT^A40", last.person, temporary, "patient_merge")
 
 
 _UNDER_TEMPORARY: Final = 3
 
 
 def mixed_up(messages: Iterable[Message], stranger: str, parted_after: int) -> Iterator[Message]:
-    """Somebody else's number merged into this one by mistake, and parted again some days later."""
-    merged: datetime | None = None
-    parted = False
+    """A stranger's number, with a very low vitamin D, merged into this one by mistake and parted some days later."""
+    apart: datetime | None = None
+    person: Person | None = None
     for count, message in enumerate(messages):
+        person = message.person
         if count == _UNDER_TEMPORARY:
-            merged = message.at
-            yield _link(merged, "ADT^A24", message.person, stranger, "patient_merge")
-        due = None if merged is None else merged + timedelta(days=parted_after)
-        if due is not None and not parted and message.at >= due:
-            parted = True
-            yield _link(message.at, "ADT^A37", message.person, stranger, "patient_unmerge")
+            yield _of_stranger(message, stranger)
+            yield _link(message.at, "ADT^A24", person, stranger, "patient_merge")
+            apart = message.at + timedelta(days=parted_after)
+        elif apart is not None and message.at > apart:
+            yield _link(apart, "ADT^A37", person, stranger, "patient_unmerge")
+            apart = None
         yield message
+    if apart is not None and person is not None:
+        yield _link(apart, "ADT^A37", person, stranger, "patient_unmerge")
+
+
+def _of_stranger(message: Message, number: str) -> Message:
+    somebody = Person(number, "Vera", "Tuff", "female", "1991-03-14")
+    said = single(f"L{number}", message.at - timedelta(hours=4), VITAMIN_D, 9.0)
+    return Message(message.at, "ORU^R01", _RESULTS, somebody, (said,))
 
 
 def _link(at: datetime, kind: str, into: Person, retired: str, event: str) -> Message:

@@ -53,7 +53,8 @@ class Tally:
 
     def __str__(self) -> str:
         told = ", ".join(f"{name} {count:,}" for name, count in sorted(self.truths.items()))
-        return f"{self.messages:,} messages in {self.seconds:,.1f} s; true of it: {told}"
+        said = f"{self.messages:,} messages in {self.seconds:,.1f} s"
+        return f"{said}; rows of truth: {told}" if told else said
 
 
 class Pace:

@@ -72,7 +72,7 @@ def test_a_merge_by_mistake_is_taken_back() -> None:
     said = parted.said
     merges = {(e["patient_id"], e["into"]): e["recorded_at"] for e in of_kind(said, "patient_merge")}
     unmerges = {(e["patient_id"], e["into"]): e["recorded_at"] for e in of_kind(said, "patient_unmerge")}
-    assert unmerges
+    assert len(unmerges) > 10
     assert all(merges[link] < at for link, at in unmerges.items())
     assert all(not row["same"] for row in parted.rows("identity"))
 

@@ -11,7 +11,7 @@ MAY_KNOW = ("schemas.wire", "streams.simulate")
 
 def imported(path: Path) -> set[str]:
     """Every module of ours that a file imports."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -8,6 +8,9 @@ A course of severe pain without a fracture has SPN-01, HIP-01 or HEP-05 in its t
 from collections import defaultdict
 from functools import cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from schemas.alerts import Notice
 from streams.service import Service
@@ -21,6 +24,8 @@ MONTH = Options(seed=6, patients=50, days=31, run_in=560, enrich=ILL)
 WRONG = Options(
     seed=2, patients=20, days=31, run_in=330, enrich=ILL, imperfections=Imperfections(0.02, 0.02, 0.02, 0.02, 0.2, 0.2)
 )
+BERLIN = Options(seed=55, patients=50, days=31, run_in=560, zone=ZoneInfo("Europe/Berlin"), enrich=ILL)
+MIXED_UP = Options(seed=4, patients=12, days=31, run_in=200, imperfections=Imperfections(unmerged=1))
 TIERS = ("HEP-01", "HEP-02", "HEP-04", "HEP-06")
 ACCEPTED = frozenset({"LAC-02"})
 URGENT = frozenset({"warning", "critical"})
@@ -37,7 +42,8 @@ class Replayed(NamedTuple):
         found: dict[tuple[str, str], set[str]] = defaultdict(set)
         for notice in self.notices:
             if notice.transition in {"raised", "reopened"}:
-                found[notice.patient_id, notice.rule_id].add(notice.effective_at.date().isoformat())
+                day = notice.effective_at.astimezone(self.run.options.zone).date()
+                found[notice.patient_id, notice.rule_id].add(day.isoformat())
         return found
 
     def true(self) -> dict[tuple[str, str], str]:
@@ -48,15 +54,16 @@ class Replayed(NamedTuple):
 @cache
 def replayed(options: Options) -> Replayed:
     run = simulated(options)
-    service = Service(Settings())
+    service = Service(Settings(time_zone=options.zone.key))
     with service.replaying(Population(options).days.at(options.end)) as replaying:
         notices = list(replaying.run(service.sorted(run.events())))
     return Replayed(run, notices)
 
 
-def test_heparin_is_raised_on_the_exact_day() -> None:
+@pytest.mark.parametrize("options", [MONTH, BERLIN], ids=["UTC", "Berlin"])
+def test_heparin_is_raised_on_the_exact_day(options: Options) -> None:
     """The first tier to the last; HEP-03 is superseded wherever HEP-02 was met before it."""
-    month = replayed(MONTH)
+    month = replayed(options)
     raised, true = month.raised(), month.true()
     expected = {key: day for key, day in true.items() if key[1] in TIERS}
     assert {rule for _, rule in expected} == set(TIERS)
@@ -118,3 +125,12 @@ def test_heparin_stays_true_through_what_goes_wrong_on_the_way() -> None:
     expected = {key: day for key, day in true.items() if key[1] in TIERS}
     assert expected
     assert {key: (day, raised.get(key)) for key, day in expected.items() if day not in raised.get(key, set())} == {}
+
+
+def test_a_stranger_s_result_is_withdrawn_when_the_two_are_parted() -> None:
+    """Her vitamin D is nobody's finding; who was told of it is told that it was a mistake."""
+    month = replayed(MIXED_UP)
+    true = month.true()
+    told = {n.alert_id: n for n in month.notices if n.rule_id == "VIT-02" and (n.patient_id, "VIT-02") not in true}
+    assert told
+    assert {n.transition for n in told.values()} == {"withdrawn"}
