@@ -30,6 +30,7 @@ class Record:
 
     `versions` in the order of `Fact.rank`; `live` those after the last tombstone (none: the record is removed);
     `winner` the last of these.
+    Topic: a tombstone that only says that the record moved to another patient says nothing where both are one person.
     """
 
     __slots__ = ("key", "live", "versions", "winner")
@@ -37,8 +38,12 @@ class Record:
     def __init__(self, key: RecordKey, versions: tuple[Fact, ...]) -> None:
         self.key = key
         self.versions = versions
-        last = max((i for i, version in enumerate(versions) if version.removes), default=-1)
-        self.live = versions[last + 1 :]
+        said = versions
+        if any(version.moved_to for version in versions):
+            owners = {version.origin for version in versions}
+            said = tuple(version for version in versions if version.moved_to not in owners)
+        last = max((i for i, version in enumerate(said) if version.removes), default=-1)
+        self.live = said[last + 1 :]
         self.winner = self.live[-1] if self.live else None
 
     def as_of(self, at: object) -> Fact | None:

@@ -39,7 +39,8 @@ class Event(Model):
     """The fields that every event has.
 
     `record_id` names the clinical record spoken about; a later `recorded_at` for the same (source, record_id)
-    replaces the earlier one.
+    replaces the earlier one. `moved_to`: of a version that takes a record back because it came again under another
+    patient, who that is; where the two turn out to be one person, nothing was moved.
     """
 
     event_id: Identifier
@@ -48,6 +49,7 @@ class Event(Model):
     record_id: Identifier
     recorded_at: Instant
     history: bool = False
+    moved_to: Identifier | None = None
 
 
 class Recorded(Event):

@@ -281,6 +281,7 @@ class Fact(msgspec.Struct, frozen=True):
     recorded_at: datetime
     payload: Payload
     history: bool = False
+    moved_to: str | None = None
 
     @property
     def key(self) -> RecordKey:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Final, Literal
 
 import msgspec
@@ -147,6 +148,9 @@ def _trimester(p: Pregnancy, day: date) -> Phase:
 PREGNANCIES: Final[Name[Pregnancies]] = Name("pregnancies")
 
 
+COURSE_GAP: Final = 7
+"""Days apart that two exposed days of one course may be. Source: docs/evidence.md 2.5."""
+
 Layer = Literal["administered", "dispensed", "ordered"]
 
 
@@ -172,6 +176,9 @@ class Stretch(msgspec.Struct, frozen=True):
         return self.first <= day and (self.last is None or day <= self.last)
 
 
+_first = attrgetter("first")
+
+
 class Ledger(msgspec.Struct, frozen=True):
     """The exposed days of one class of drugs: disjoint stretches in order."""
 
@@ -182,14 +189,18 @@ class Ledger(msgspec.Struct, frozen=True):
         """Exposure has no known end."""
         return bool(self.stretches) and self.stretches[-1].last is None
 
+    def index(self, day: date) -> int:
+        """The place of the last stretch that began by a day; 0 where none did."""
+        return max(bisect_right(self.stretches, day, key=_first) - 1, 0)
+
     def on(self, day: date) -> Stretch | None:
         """The stretch that covers a day, or None if the day is not exposed."""
-        i = bisect_right(self.stretches, day, key=lambda s: s.first)
+        i = bisect_right(self.stretches, day, key=_first)
         return self.stretches[i - 1] if i and self.stretches[i - 1].covers(day) else None
 
     def last_by(self, day: date) -> date | None:
         """The last exposed day on or before a day."""
-        i = bisect_right(self.stretches, day, key=lambda s: s.first)
+        i = bisect_right(self.stretches, day, key=_first)
         if not i:
             return None
         last = self.stretches[i - 1].last
@@ -199,7 +210,7 @@ class Ledger(msgspec.Struct, frozen=True):
         """The first exposed day on or after a day."""
         if self.on(day) is not None:
             return day
-        i = bisect_right(self.stretches, day, key=lambda s: s.first)
+        i = bisect_right(self.stretches, day, key=_first)
         return self.stretches[i].first if i < len(self.stretches) else None
 
     def count(self, first: date, last: date) -> int:

@@ -27,6 +27,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     recorded_at: datetime
     payload: Payload
     history: bool = False
+    moved_to: str | None = None
 
 
 class _Page(msgspec.Struct, frozen=True, array_like=True):
@@ -76,6 +77,7 @@ def encode(patient_id: str, facts: Iterable[Fact], told: Iterable[Told], next_ch
             f.recorded_at,
             f.payload,
             f.history,
+            f.moved_to,
         )
         for f in kept
     )
@@ -102,6 +104,7 @@ def decode(given: bytes) -> Page:
             r.recorded_at,
             r.payload,
             r.history,
+            r.moved_to,
         )
         for r in page.rows
     )

@@ -10,10 +10,19 @@ from typing import Final
 from schemas.days import FOREVER, ONE_DAY, Calendar
 from schemas.definitions import Reader, define, records
 from schemas.identity import episode_id
-from schemas.views import EPISODES, PREGNANCIES, Episodes, HeparinEpisode, Ledger, Pregnancy, Stretch, ledger
+from schemas.views import (
+    COURSE_GAP,
+    EPISODES,
+    PREGNANCIES,
+    Episodes,
+    HeparinEpisode,
+    Ledger,
+    Pregnancy,
+    Stretch,
+    ledger,
+)
 
 RECENT: Final = 183
-COURSE_GAP: Final = 7
 
 _UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
 _UFH_RECORDS, _LMWH_RECORDS = records("drug/heparin_ufh"), records("drug/lmwh")

@@ -367,4 +367,5 @@ def _fact(event: Event, payload: facts.Payload) -> facts.Fact:
         recorded_at=to_utc(event.recorded_at),
         payload=payload,
         history=event.history,
+        moved_to=event.moved_to,
     )

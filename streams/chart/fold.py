@@ -59,7 +59,9 @@ def _sharing(known: Fact, fact: Fact) -> Fact:
     same = isinstance(fact.payload, Person) and fact.payload == known.payload
     payload = known.payload if same else fact.payload
     origin = known.origin if fact.origin == known.origin else fact.origin
-    return Fact(origin, known.source, known.record_id, fact.event_id, fact.recorded_at, payload, fact.history)
+    return Fact(
+        origin, known.source, known.record_id, fact.event_id, fact.recorded_at, payload, fact.history, fact.moved_to
+    )
 
 
 def _placed(found: Records, record: Record) -> Records:

@@ -28,8 +28,8 @@ def claim(event: AnyEvent, directory: Directory) -> tuple[AnyEvent, ...]:
     directory.know_version(event)
     if former is None or former.patient_id == event.patient_id or not carries_clinical_facts(event):
         return (event,)
-    lost = former if _outranks(event, former) else event
-    return (event, *_retraction(lost, history=event.history))
+    lost, owner = (former, event) if _outranks(event, former) else (event, former)
+    return (event, *_retraction(lost, owner.patient_id, history=event.history))
 
 
 def carries_clinical_facts(event: AnyEvent) -> bool:
@@ -40,11 +40,16 @@ def carries_clinical_facts(event: AnyEvent) -> bool:
 _ACTS: Final = frozenset({"patient", "patient_merge", "patient_unmerge", "alert_response", "erasure"})
 
 
-def _retraction(lost: AnyEvent, *, history: bool) -> tuple[AnyEvent, ...]:
+def _retraction(lost: AnyEvent, owner: str, *, history: bool) -> tuple[AnyEvent, ...]:
     field = _status_field(lost)
     if field is None or getattr(lost, field) == "entered_in_error" or not carries_clinical_facts(lost):
         return ()
-    said = {"event_id": _retraction_id(lost.event_id), field: "entered_in_error", "history": history}
+    said = {
+        "event_id": _retraction_id(lost.event_id),
+        field: "entered_in_error",
+        "history": history,
+        "moved_to": owner,
+    }
     return (lost.model_copy(update=said),)
 
 

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from schemas.events import AnyEvent
 from schemas.identity import alert_id, episode_id
+from streams.intake.ownership import claim
+from streams.intake.site import MemoryDirectory
 from streams.people import People, link_of
 from tests.events import back_pain, event, heparin, lab, merge, pregnancy, recorded, response, unmerge
+from tests.support import days_from_zero
 from tests.wards import told
 
 UNTIL = 320
@@ -139,3 +142,18 @@ def test_an_answer_given_while_two_were_one_goes_back_with_the_alert_when_they_a
     for order in itertools.permutations(events):
         now = told(order, 81, as_given=True).standing()["HEP-02"]
         assert (now.patient_id, now.state) == ("B", "acknowledged")
+
+
+def test_a_record_that_comes_again_under_the_survivor_keeps_its_days_before_the_merge() -> None:
+    """An order of B goes on under A after an A40: the intake takes it back from B, but B and A are one person."""
+    directory = MemoryDirectory()
+    before = heparin(10, starts=10, record="order", patient="B")
+    after = heparin(80, starts=10, record="order", patient="A", effective_from="2025-03-27T08:00:00Z")
+    claimed = [*claim(before, directory), *claim(after, directory)]
+    assert [e.moved_to for e in claimed] == [None, None, "A"]
+    link = merge(70, "B", "A")
+    for order in itertools.permutations([*claimed, link]):
+        found = told(order, 90, as_given=True)
+        assert days_from_zero(found.standing()["HEP-02"].effective_at) == 58
+    apart = told(claimed, 90)
+    assert "B" not in {a.patient_id for a in apart.replay.standing()}
