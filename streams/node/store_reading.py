@@ -145,6 +145,10 @@ class Reading:
         sql = "SELECT ordinal, notice_id, alert_id, body FROM notice WHERE ordinal > ? ORDER BY ordinal LIMIT ?"
         return [Told(*row) for row in self._all(sql, since, min(max(limit, 1), MOST))]
 
+    def last_ordinal(self) -> int:
+        """The number of the newest notice; 0 if there is none."""
+        return int(self._all("SELECT coalesce(max(ordinal), 0) FROM notice")[0][0])
+
     def ordinal_of(self, notice_id: str) -> int | None:
         """Where a notice is in the outbox."""
         rows = self._all("SELECT ordinal FROM notice WHERE notice_id = ?", notice_id)

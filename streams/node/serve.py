@@ -1,0 +1,170 @@
+"""The node put together: store, engine, HTTP and MLLP in one process, started and stopped in order."""
+
+import asyncio
+import contextlib
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, Metric
+
+from streams.node.access import access_of
+from streams.node.access_settings import AccessSettings
+from streams.node.clock import SystemClock
+from streams.node.engine import Engine
+from streams.node.http.app import app
+from streams.node.http.metrics import Metrics
+from streams.node.http.server import HttpServer
+from streams.node.http.settings import HttpSettings
+from streams.node.http.store_reads import StoreReads
+from streams.node.mllp import MllpServer, MllpSettings, serve_mllp
+from streams.node.mllp.settings import Counted
+from streams.node.store import Store
+from streams.node.store_reading import Reading
+from streams.service import Service
+
+STOP_WITHIN: Final = 8.0
+"""Seconds in which what is being decided is finished; a supervisor kills after ten."""
+_RING_EVERY: Final = 0.1
+
+
+class AddressError(ValueError):
+    """An address that cannot be listened on; the message says what would be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the node listens and who may come in."""
+
+    http: str = "127.0.0.1:8080"
+    mllp: str = "127.0.0.1:2575"
+    access: AccessSettings = field(default_factory=AccessSettings)
+    certificate: Path | None = None
+    private_key: Path | None = None
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The parts of `HOST:PORT`; port 0 picks a free one.
+
+    Errors: AddressError.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004 - the largest port there is
+        raise AddressError(f"{address}: expected HOST:PORT, e.g. 127.0.0.1:8080 (port 0 picks a free one)")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+class _MllpCounts:
+    """What the MLLP listener counted, as a metric."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def count(self, what: Counted) -> None:
+        """One more."""
+        self._counts[what] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """The family of the listener (a prometheus_client collector)."""
+        family = CounterMetricFamily("trabecula_mllp", "Messages and connections of MLLP.", labels=["outcome"])
+        for what, n in sorted(self._counts.items()):
+            family.add_metric([what], n)
+        yield family
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A node that takes messages, and the addresses in use."""
+
+    http: str
+    mllp: str
+    engine: Engine
+    reading: Reading
+
+
+@contextlib.asynccontextmanager
+async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator[Running]:
+    """A node on a data folder; leaving the block stops it: no new messages, then what waits is committed.
+
+    Errors: FolderInUseError, StoreCorruptError, AccessError, AddressError, OSError, each with a plain message.
+    """
+    http_host, http_port = host_and_port(listen.http)
+    mllp_host, mllp_port = host_and_port(listen.mllp)
+    await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+    clock = SystemClock()
+    store = Store(data)
+    try:
+        engine = Engine(store, service.monitor, service.tables, service.settings.site, clock=clock)
+        reading = Reading(data)
+        metrics, counts = Metrics(), _MllpCounts()
+        metrics.registry.register(counts)
+        settings = HttpSettings(
+            host=http_host, port=http_port, certificate=listen.certificate, private_key=listen.private_key
+        )
+        access = access_of(listen.access, engine)
+        reads = StoreReads(reading, engine, service.monitor, clock)
+        application = app(engine, reads, settings, access, monitor=service.monitor, clock=clock, metrics=metrics)
+        http = HttpServer(application)
+        engine.start()
+        mllp = await _mllp(engine, mllp_host, mllp_port, counts)
+        outbox = Reading(data)  # of its own: a reader is asked by one thread
+        ringing = asyncio.create_task(_ring(outbox, application.state.node.doorbell.ring))
+        await http.start()
+        try:
+            yield Running(http.address, _address(mllp), engine, reading)
+        finally:
+            ringing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ringing
+            await mllp.stop(within=STOP_WITHIN)
+            await http.stop()
+            await asyncio.to_thread(engine.close, STOP_WITHIN)
+            reading.close()
+            outbox.close()
+    finally:
+        store.close()
+
+
+async def _mllp(engine: Engine, host: str, port: int, counts: _MllpCounts) -> MllpServer:
+    return await serve_mllp(engine, host, port, MllpSettings(), counts=counts)
+
+
+def _address(server: MllpServer) -> str:
+    host, port = server.address
+    return f"{host}:{port}"
+
+
+async def _ring(reading: Reading, ring: Callable[[], None]) -> None:
+    """Wake whoever reads notices when there are new ones."""
+    last = 0
+    while True:
+        await asyncio.sleep(_RING_EVERY)
+        newest = await asyncio.to_thread(reading.last_ordinal)
+        if newest != last:
+            last = newest
+            ring()
+
+
+async def until_signalled() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+async def serve(
+    service: Service,
+    data: Path,
+    listen: Listen,
+    announce: Callable[[Running], None],
+    wait: Callable[[], Awaitable[None]] = until_signalled,
+) -> None:
+    """Run a node until it is told to stop."""
+    async with running(service, data, listen) as node:
+        announce(node)
+        await wait()
