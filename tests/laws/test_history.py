@@ -109,7 +109,7 @@ def test_once_all_sources_are_live_everybody_knows_what_stands(seed: int) -> Non
     events.sort(key=recorded)
     half = len(events) // 2
     mixed = [e.model_copy(update={"history": i < half or rng.random() < 0.1}) for i, e in enumerate(events)]
-    last = max(map(recorded, events))
+    last = min(max(map(recorded, events)), on(1400))
     ends = [lab(0, "2823-3", 4.1, "mmol/L", record=f"k {s}", source=s) for s in sorted({e.source for e in events})]
     live = [e.model_copy(update={"recorded_at": last, "patient_id": "nobody"}) for e in ends]
     _everyone_knows(told([*mixed, *live], 1400))
