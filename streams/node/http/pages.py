@@ -27,6 +27,7 @@ _PAGE: Final = 50
 _TIMELINE: Final = 200
 _FORM: Final = frozenset({"application/x-www-form-urlencoded"})
 _LARGEST_FORM: Final = 262_144
+_MOST_FIELDS: Final = 20
 _API: Final = ("/v1/", "/fhir", "/hl7v2", "/metrics", "/healthz", "/readyz", "/openapi.json")
 _STATIC: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 _A_DAY: Final = {"Cache-Control": "public, max-age=86400"}
@@ -107,10 +108,7 @@ async def answer_on_page(request: Request, node: AtNode, alert_id: str) -> Respo
     """An answer from the form; leads back to the alert."""
     _of_our_own_page(request)
     content_type(request, _FORM)
-    form = parse_qs(
-        (await body_of(request, node.settings, _LARGEST_FORM)).decode("utf-8", "replace"), max_num_fields=20
-    )
-    said = {name: values[0].strip() for name, values in form.items() if values[0].strip()}
+    said = _said(await body_of(request, node.settings, _LARGEST_FORM))
     given: dict[str, str] = {name: said[name] for name in ("action", "reason", "text") if name in said}
     if given.get("action") == "snooze":
         given["until"] = (node.clock.now() + timedelta(days=_days(said.get("days", "")))).isoformat()
@@ -118,6 +116,15 @@ async def answer_on_page(request: Request, node: AtNode, alert_id: str) -> Respo
     if taken.outcome == "refused":
         raise ProblemError(400, f"the answer was not taken: {taken.reason}")
     return RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 303)
+
+
+def _said(content: bytes) -> dict[str, str]:
+    """The fields of a form that say something."""
+    try:
+        form = parse_qs(content.decode("ascii"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise ProblemError(400, "the body is no form of ours", field="body", accepted="the form of the page") from None
+    return {name: values[0].strip() for name, values in form.items() if values[0].strip()}
 
 
 def _days(said: str) -> int:
