@@ -161,7 +161,40 @@ _KEPT: Final = Step(
     """,
 )
 
-STEPS: Final = (_LOG, _TOLD, _KEPT)
+_DELIVERED: Final = Step(
+    4,
+    "what each receiver of notices has, and what waits for it",
+    up="""
+    CREATE TABLE delivery_receiver (
+        receiver TEXT PRIMARY KEY,
+        ordinal INTEGER NOT NULL      -- every notice until this one was taken, waits or is of no interest to it
+    ) WITHOUT ROWID;
+    CREATE TABLE delivery (
+        receiver TEXT NOT NULL,
+        ordinal INTEGER NOT NULL,
+        alert_id TEXT NOT NULL,
+        state TEXT NOT NULL,          -- waiting; refused; overtaken: refused, and a later one of the alert was taken
+        digest_at INTEGER,
+        attempts INTEGER NOT NULL,
+        reason TEXT NOT NULL,         -- what became of the last attempt
+        status INTEGER,
+        changed_at INTEGER NOT NULL,
+        PRIMARY KEY (receiver, ordinal)
+    ) WITHOUT ROWID;
+    CREATE INDEX delivery_notice ON delivery (ordinal);
+    CREATE TABLE delivery_alert (alert_id TEXT NOT NULL, receiver TEXT NOT NULL, PRIMARY KEY (alert_id, receiver))
+        WITHOUT ROWID;                -- who was told of it
+    CREATE TRIGGER delivery_forgotten AFTER DELETE ON notice BEGIN
+        DELETE FROM delivery WHERE ordinal = old.ordinal;
+        DELETE FROM delivery_alert WHERE alert_id = old.alert_id;
+    END;
+    """,
+    down="""
+    DROP TRIGGER delivery_forgotten; DROP TABLE delivery_alert; DROP TABLE delivery; DROP TABLE delivery_receiver;
+    """,
+)
+
+STEPS: Final = (_LOG, _TOLD, _KEPT, _DELIVERED)
 VERSION: Final = STEPS[-1].number
 
 

@@ -1,0 +1,1 @@
+"""Receivers of notices, one kind a file."""
