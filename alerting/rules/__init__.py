@@ -73,6 +73,7 @@ DEFINITIONS: tuple[Callable[[RulePack, Tables], Iterable[Definition[Any]]], ...]
     feeding.definitions,
     fractures.definitions,
     heights.definitions,
+    heparin.definitions,
     hip_osteoporosis.definitions,
     marker_series.definitions,
     risk_items.definitions,

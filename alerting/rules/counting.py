@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from schemas.days import FOREVER, ONE_DAY, Calendar
-from schemas.views import Episodes, Ledger, Stretch
+from schemas.definitions import Name
+from schemas.views import COURSE_GAP, Episodes, Ledger, Stretch
 
-COURSE_GAP: Final = 7
 ROLLING: Final = 28
 _LONGEST: Final = 3660  # ten years: an order that is still open then has crossed whatever it will cross
 
@@ -30,9 +30,11 @@ class Counted(msgspec.Struct, frozen=True):
     amount: Decimal | None = None
     steady: bool = False
 
-    def comes_to(self, days: int, dose: Decimal) -> bool:
-        """Time alone may still bring so many days at a mean of so much."""
-        return not self.steady or self.days < days or (self.amount is not None and self.amount > dose)
+    def comes_to(self, mean: Decimal | None, dose: Decimal) -> bool:
+        """Time alone may still bring this mean to so much, or keep it there until the days are enough."""
+        if not self.steady or (mean is not None and mean >= dose):
+            return True
+        return self.amount is not None and self.amount > dose
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -48,6 +50,12 @@ class Count(msgspec.Struct, frozen=True):
     began: datetime
     ended: datetime
     taken_over: bool
+
+
+CountedDays = tuple[tuple[Count, tuple[Counted, ...]], ...]
+
+UFH_COUNTS: Final[Name[CountedDays]] = Name("ufh_counts")
+"""Each count of unfractionated heparin with its days, to where no rule that reads it can come to say more."""
 
 
 def counts(episodes: Episodes, exposure: Ledger, calendar: Calendar) -> tuple[Count, ...]:
@@ -152,6 +160,18 @@ def _mean(total: Decimal, known: int, judged: Decimal | None) -> Decimal | None:
     return (total + judged) / (known + 1)
 
 
+def endless_from(exposure: Ledger, pause: int, calendar: Calendar) -> date:
+    """The first exposed day from which exposure never pauses for `pause` days; the last date where it ends."""
+    if not exposure.open:
+        return date.max
+    following = exposure.stretches[-1]
+    for s in reversed(exposure.stretches[:-1]):
+        if s.last is None or following.begins >= calendar.midnight(s.last, pause):
+            break
+        following = s
+    return following.first
+
+
 class Held(msgspec.Struct, frozen=True):
     """How long exposure stays recent after a day: `ended`, and pauses (from, resumed) longer than `pause` days."""
 
@@ -164,7 +184,7 @@ def held(exposure: Ledger, day: date, recent: int, pause: int, calendar: Calenda
     """Exposure is recent until midnight of L + `recent`, L the last exposed day; a day before that prolongs it."""
     last: date | None = day
     pauses: list[tuple[datetime, datetime | None]] = []
-    for s in exposure.stretches:
+    for s in exposure.stretches[exposure.index(day) :]:
         if last is None or (s.last is not None and s.last <= last):
             continue
         if s.first > last:

@@ -12,12 +12,11 @@ import msgspec
 
 from alerting.judge import Judge
 from alerting.rule import Rule
-from alerting.rules.counting import COURSE_GAP
 from schemas.days import FOREVER, ONE_DAY, Calendar
 from schemas.definitions import Reader
 from schemas.facts import Dose, Fact, Order, Supply
 from schemas.intervals import Evidence, Interval, Intervals
-from schemas.views import PREGNANCIES, Ledger, Pregnancy, Stretch, ledger
+from schemas.views import COURSE_GAP, PREGNANCIES, Ledger, Pregnancy, Stretch, ledger
 
 _LEDGER = ledger("glucocorticoid")
 _FETAL_LUNG: Final = frozenset({"betamethasone", "dexamethasone"})

@@ -3,41 +3,62 @@
 Source: docs/intervals.md HEP-01 to HEP-04 and HEP-06; docs/evidence.md 2.4 and 2.5.
 """
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from alerting.judge import Judge
 from alerting.rule import Rule
-from alerting.rules.counting import ROLLING, Count, Counted, Held, counted, counts, held
+from alerting.rules.counting import (
+    ROLLING,
+    UFH_COUNTS,
+    Count,
+    Counted,
+    CountedDays,
+    Held,
+    counted,
+    counts,
+    endless_from,
+    held,
+)
 from alerting.rules.risk_score import RISK_ITEMS, RiskItems
 from alerting.rules.vitamin_d import VITAMIN_D
 from schemas.days import FOREVER
-from schemas.definitions import Reader
-from schemas.facts import clinical_time
+from schemas.definitions import Definition, Reader
+from schemas.facts import Fact, RecordKey, clinical_time
 from schemas.intervals import Evidence, Interval, Intervals, Severity
+from schemas.rulepack import RulePack
+from schemas.tables import Tables
 from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, ledger, winners
 
 _DENSITIES = winners("bone_density")
 _UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
 
 
+_MOST_RECORDS: Final = 12  # an alert is read by people: the latest records lead to the rest
+
+
 def _course(count: Counted, first: Counted, exposure: Ledger, drug: str, unit: str) -> tuple[Evidence, ...]:
-    """The course that a finding rests on, with the records that it was read from."""
+    """The course that a finding rests on, with the latest records of the days that were counted."""
     mean = None if count.mean is None else round(float(count.mean))
     course = Evidence(f"{drug} course", value=mean, unit=unit, begins=first.begins, ends=count.begins)
-    facts = {f.key: f for s in exposure.stretches if s.first <= count.day for f in s.facts}
+    counted_days = exposure.stretches[exposure.index(first.day) : exposure.index(count.day) + 1]
+    latest: dict[RecordKey, Fact] = {}
+    for fact in sorted({f for s in counted_days for f in s.facts}, key=_when, reverse=True):
+        latest.setdefault(fact.key, fact)
     records = tuple(
-        Evidence(f"{drug} record", f.record_id, f.event_id, f.source) for _, f in sorted(facts.items())[-_MOST_RECORDS:]
+        Evidence(f"{drug} record", f.record_id, f.event_id, f.source)
+        for f in reversed(tuple(latest.values())[:_MOST_RECORDS])
     )
     return (course, *records)
 
 
-_LATELY = 180
-_MOST_RECORDS = 12  # an alert is read by people: the latest records lead to the rest
+def _when(fact: Fact) -> tuple[datetime, RecordKey, datetime]:
+    return (clinical_time(fact.payload) or fact.recorded_at, fact.key, fact.recorded_at)
 
 
 def _finding(
@@ -76,8 +97,8 @@ class _Tier(NamedTuple):
     def reached(self, judge: Judge, day: Counted, mean: Decimal | None) -> bool:
         return judge.at_least(self.days, day.days) and judge.at_least(self.dose, mean)
 
-    def may_come(self, judge: Judge, day: Counted) -> bool:
-        return day.comes_to(judge.days(self.days), judge.limit(self.dose))
+    def may_come(self, judge: Judge, day: Counted, mean: Decimal | None) -> bool:
+        return day.comes_to(mean, judge.limit(self.dose))
 
 
 _TIER = (_Tier(),)
@@ -93,14 +114,68 @@ def _larger(day: Counted) -> Decimal | None:
     return max((m for m in (day.mean, day.recent) if m is not None), default=None)
 
 
+class _Counting(NamedTuple):
+    """What a rule counts to: one of some tiers, by a mean of the days."""
+
+    tiers: tuple[_Tier, ...] = _TIER
+    mean: Callable[[Counted], Decimal | None] = _of_all
+
+    def reached(self, judge: Judge, day: Counted) -> bool:
+        # a list: each tier's comparison is told, also once another one is met
+        return any([tier.reached(judge, day, self.mean(day)) for tier in self.tiers])  # noqa: C419
+
+    def may_come(self, judge: Judge, day: Counted) -> bool:
+        return not day.steady or any(tier.may_come(judge, day, self.mean(day)) for tier in self.tiers)
+
+    def fewest(self, judge: Judge) -> int:
+        """Before so many days no tier is reached."""
+        return min(judge.days(tier.days) for tier in self.tiers)
+
+
+_COUNTING: Final = {
+    "HEP-01": _Counting(),
+    "HEP-02": _Counting(mean=_larger),
+    "HEP-03": _Counting(),
+    "HEP-04": _Counting(_LONGER),
+}
+
+
+def definitions(pack: RulePack, _tables: Tables) -> Iterable[Definition[Any]]:
+    """The days of unfractionated heparin, counted once for all rules that count them."""
+    judges = {rule_id: Judge(pack.rules[rule_id]) for rule_id in _COUNTING}
+    shortest = min(judge.days("recent_days") for judge in judges.values())
+    fewest = min(counting.fewest(judges[rule_id]) for rule_id, counting in _COUNTING.items())
+
+    def needed(days: Iterable[Counted], endless: date) -> Iterator[Counted]:
+        """The days until each rule has reached what holds without end, or can no longer come to it."""
+        waiting = [(judges[rule_id], counting) for rule_id, counting in _COUNTING.items()]
+        for day in days:
+            yield day
+            if day.steady or (day.days >= fewest and day.day >= endless):
+                waiting = [w for w in waiting if w[1].may_come(w[0], day) and not w[1].reached(w[0], day)]
+                if not waiting:
+                    return
+
+    def derive(chart: Reader) -> CountedDays:
+        exposure, calendar = chart[_UFH], chart.calendar
+        if not exposure.stretches:
+            return ()
+        endless = endless_from(exposure, shortest, calendar)
+        found = counts(chart[EPISODES], exposure, calendar)
+        # An episode that takes a course over counts the same days as the one before.
+        longest = {c.first: c for c in sorted(found, key=lambda c: c.until or date.max)}
+        days = {c.first: tuple(needed(counted(exposure, c, calendar), endless)) for c in longest.values()}
+        return tuple((c, _before(days[c.first], c.until)) for c in found)
+
+    return (Definition(UFH_COUNTS, (_UFH, EPISODES), derive),)
+
+
+def _before(days: tuple[Counted, ...], until: date | None) -> tuple[Counted, ...]:
+    return days if until is None else days[: bisect_left(days, until, key=lambda c: c.day)]
+
+
 def _reached(
-    chart: Reader,
-    judge: Judge,
-    tiers: tuple[_Tier, ...] = _TIER,
-    mean: Callable[[Counted], Decimal | None] = _of_all,
-    *,
-    once: bool = False,
-    pause: int = 90,
+    chart: Reader, judge: Judge, counting: _Counting, *, once: bool = False, pause: int = 90
 ) -> Iterator[tuple[Interval, Held]]:
     """The findings of a tier: from the first day that reaches it until exposure is no longer recent; then anew."""
     exposure, calendar = chart[_UFH], chart.calendar
@@ -108,22 +183,20 @@ def _reached(
         judge.out_of_scope("no unfractionated heparin")
         return
     recent_days = judge.days("recent_days")
-    for count in counts(chart[EPISODES], exposure, calendar):
+    fewest = 0 if judge.trace else max(counting.fewest(judge) - 1, 0)
+    for count, days in chart[UFH_COUNTS]:
         ended: datetime | None = None
-        first: Counted | None = None
-        for day in counted(exposure, count, calendar):
-            first = first or day
+        for day in days[fewest:]:
             judge.looks_at(day.day)
             if ended is not None and day.begins < ended:
                 continue
-            # `any` over a list: each tier's comparison is told, also once another one is met
-            if not any([tier.reached(judge, day, mean(day)) for tier in tiers]):  # noqa: C419
-                if not any(tier.may_come(judge, day) for tier in tiers):
+            if not counting.reached(judge, day):
+                if not counting.may_come(judge, day):
                     break
                 continue
             recent = held(exposure, day.day, recent_days, pause, calendar)
             ended = recent.ended
-            found = _finding(count, day, first, exposure, recent, mean(day))
+            found = _finding(count, day, days[0], exposure, recent, counting.mean(day))
             if found is not None:
                 yield found, recent
             if once or ended == FOREVER:
@@ -131,19 +204,19 @@ def _reached(
 
 
 def _hep_01(chart: Reader, judge: Judge) -> Intervals:
-    return tuple(interval for interval, _ in _reached(chart, judge, once=True))
+    return tuple(interval for interval, _ in _reached(chart, judge, _COUNTING["HEP-01"], once=True))
 
 
 def _hep_02(chart: Reader, judge: Judge) -> Intervals:
-    return tuple(interval for interval, _ in _reached(chart, judge, mean=_larger))
+    return tuple(interval for interval, _ in _reached(chart, judge, _COUNTING["HEP-02"]))
 
 
 def _hep_03(chart: Reader, judge: Judge) -> Intervals:
-    return tuple(interval for interval, _ in _reached(chart, judge))
+    return tuple(interval for interval, _ in _reached(chart, judge, _COUNTING["HEP-03"]))
 
 
 def _hep_04(chart: Reader, judge: Judge) -> Intervals:
-    found = _reached(chart, judge, _LONGER, pause=judge.days("downgrade_days"))
+    found = _reached(chart, judge, _COUNTING["HEP-04"], pause=judge.days("downgrade_days"))
     return tuple(_closed_by_plan(chart, msgspec.structs.replace(i, steps=_steps(i, recent))) for i, recent in found)
 
 
@@ -205,13 +278,14 @@ def _lmwh(
     )
 
 
-def _asks(chart: Reader, _judge: Judge, _interval: Interval, now: datetime) -> Iterator[str]:
+def _asks(chart: Reader, judge: Judge, _interval: Interval, now: datetime) -> Iterator[str]:
     exposure = chart[_UFH]
     today = chart.calendar.day(now)
     if any(s.amount is None or s.assumed for s in exposure.stretches if s.first <= today):
         yield "dose unknown or assumed on some of the counted days"
-    if not any(_lately(level.at, now, chart) for level in chart[VITAMIN_D]):
-        yield f"25-OH vitamin D not resulted in {_LATELY} days"
+    lately = judge.days("vitamin_d_days")
+    if not any(level.at <= now and (today - chart.calendar.day(level.at)).days <= lately for level in chart[VITAMIN_D]):
+        yield f"25-OH vitamin D not resulted in {lately} days"
 
 
 def _asks_open(chart: Reader, judge: Judge, interval: Interval, now: datetime) -> Iterator[str]:
@@ -232,15 +306,11 @@ def _measured_at(chart: Reader) -> Iterator[datetime]:
     return (at for f in chart[_DENSITIES] if (at := clinical_time(f.payload)) is not None)
 
 
-def _lately(at: datetime, now: datetime, chart: Reader) -> bool:
-    return at <= now and (chart.calendar.day(now) - chart.calendar.day(at)).days <= _LATELY
-
-
 def _asks_hep_06(chart: Reader, _judge: Judge, _interval: Interval, now: datetime) -> Iterator[str]:
     yield from chart[RISK_ITEMS].never_asked(now)
 
 
-_READS = (_UFH, EPISODES)
+_READS = (_UFH, EPISODES, UFH_COUNTS)
 
 RULES = (
     Rule("HEP-01", _READS, _hep_01, _asks_open, (VITAMIN_D,), superseded_by=("HEP-02", "HEP-03", "HEP-04", "HEP-05")),

@@ -6,7 +6,8 @@ import pytest
 
 from alerting.judge import Judge
 from alerting.rules import RULES
-from schemas.facts import Density, Dose, Measured, Order, PregnancyRecord, Supply
+from alerting.rules.counting import UFH_COUNTS
+from schemas.facts import Density, Dose, Lab, Measured, Order, PregnancyRecord, Supply
 from schemas.intervals import Interval
 from schemas.views import EPISODES, ledger
 from tests.support import Patient, day, days_from_zero, number, on, pack
@@ -315,3 +316,39 @@ def asked(patient: Patient, rule_id: str, at: float) -> list[str]:
     rule = next(r for r in RULES if r.id == rule_id)
     judge = Judge(pack().rules[rule_id])
     return list(rule.asks(patient.chart(), judge, patient.finding(rule_id)[0], on(at)))
+
+
+def given(patient: Patient, on_day: float, record: str, *, iu: float = 10_000) -> Patient:
+    """One dose of unfractionated heparin given."""
+    return patient.say(
+        Dose("completed", "heparin", UFH, on(on_day), dose=number(iu), unit="[IU]"),
+        record=record,
+        recorded_at=on(on_day, 9),
+    )
+
+
+def test_the_evidence_of_a_course_is_its_latest_records_up_to_the_day_that_is_judged() -> None:
+    """Their names say nothing of their time, and a course that ended before the pregnancy is none of it."""
+    patient = woman()
+    for at in range(-60, -40):
+        given(patient, at, f"z-before-{at}")
+    for at in range(40, 90):
+        given(patient, at, f"{(7 * at) % 50:02d}-on-{at}")
+    cited = [e.record_id for e in patient.finding("HEP-01")[0].evidence if e.record_id]
+    assert [int(record.rpartition("-")[2]) for record in cited] == list(range(56, 68))
+
+
+@pytest.mark.parametrize(("iu", "most"), [(5_000, 90), (20_000, 120)])
+def test_an_order_without_end_is_counted_once_and_no_further_than_it_can_matter(iu: float, most: int) -> None:
+    """At 10,000 IU a day HEP-03 is met on day 84; at 40,000 HEP-04 is on day 119."""
+    [(_, days), *_] = course(2 * iu, 40, None).chart()[UFH_COUNTS]
+    assert len(days) <= most
+
+
+@pytest.mark.parametrize(("ago", "asks"), [(180, False), (181, True)])
+def test_vitamin_d_is_asked_for_after_the_days_that_the_pack_says(ago: int, asks: bool) -> None:
+    said = Lab("final", "25OHD", on(100 - ago), Decimal(80), "molar", reported=Decimal(80))
+    patient = course(10_000, 10, None).say(said, recorded_at=on(100 - ago))
+    limit = pack().rules["HEP-01"].limits["vitamin_d_days"]
+    assert limit.value == 180
+    assert (f"25-OH vitamin D not resulted in {limit.value} days" in asked(patient, "HEP-01", 100)) is asks
