@@ -83,8 +83,10 @@ def syncs_a_second(folder: Path, count: int = 200) -> float:
     return count / seconds
 
 
-def events_a_second(folder: Path, messages: Sequence[bytes], together: int) -> tuple[float, float]:
-    """Events a second by the clock, and by the processor alone."""
+def events_a_second(
+    folder: Path, messages: Sequence[bytes], together: int, *, array: bool = False
+) -> tuple[float, float]:
+    """Events a second by the clock, and by the processor alone; `array`: those together are one message."""
     tables = Tables.load()
     monitor = Monitor(packaged_pack(), tables, Calendar(ZoneInfo("Europe/Berlin")))
     store = Store(folder)
@@ -94,8 +96,9 @@ def events_a_second(folder: Path, messages: Sequence[bytes], together: int) -> t
     began, worked = time.perf_counter(), time.process_time()
     for start in range(0, len(messages), together):
         some = messages[start : start + together]
-        waiting = [engine.submit(Incoming("http", "event", raw, clock.at)) for raw in some]
-        assert all(future.result().items[0].outcome == "accepted" for future in waiting)
+        given = [b"[" + b",".join(some) + b"]"] if array else some
+        waiting = [engine.submit(Incoming("http", "event", raw, clock.at)) for raw in given]
+        assert all(item.outcome == "accepted" for future in waiting for item in future.result().items)
     seconds, worked = time.perf_counter() - began, time.process_time() - worked
     engine.close()
     store.close()
@@ -107,11 +110,17 @@ def main() -> None:
     parent = sys.argv[1] if len(sys.argv) > 1 else None
     messages = labs(EVENTS, PATIENTS)
     print(f"{'':<64}{'measured':>16}")
-    for together, count in ((TOGETHER, EVENTS), (16, 4_000), (1, 500)):
+    for together, count, array in (
+        (TOGETHER, EVENTS, False),
+        (TOGETHER, EVENTS, True),
+        (16, 4_000, False),
+        (1, 500, False),
+    ):
         with tempfile.TemporaryDirectory(prefix="trabecula-bench-", dir=parent) as folder:
             before = syncs_a_second(Path(folder))
-            rate, alone = events_a_second(Path(folder), messages[:count], together)
-        print(f"{f'native events, {together} together: stored, folded, decided':<64}{rate:>12,.0f} /s", flush=True)
+            rate, alone = events_a_second(Path(folder), messages[:count], together, array=array)
+        how = f"one array of {together}" if array else f"{together} together"
+        print(f"{f'native events, {how}: stored, folded, decided':<64}{rate:>12,.0f} /s", flush=True)
         print(f"{'  by the processor alone':<64}{alone:>12,.0f} /s")
         print(f"{'  the disk, one page and one fdatasync after the other':<64}{before:>12,.0f} /s", flush=True)
 

@@ -170,6 +170,7 @@ class Engine:
             if works is None:
                 return
             self._shift(works)
+            self._store.check_on()
 
     def _patience(self) -> float:
         """Seconds to wait for messages: until time alone changes something, or there is other work to do."""

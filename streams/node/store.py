@@ -19,17 +19,15 @@ from typing import Final
 
 import apsw
 
-from streams.node.schema import VERSION, migrate, version_of
+from streams.node.schema import VERSION, migrate
+from streams.node.store_check import AT_ONCE, BackgroundCheck, found_at_once
 from streams.node.store_folder import FILE, FolderLock
 from streams.node.store_rows import Rows
 
 _CHECKPOINT_AT: Final = 4_000
 """Pages in the write-ahead log from which on they are moved into the file."""
 _CACHE_KIBIBYTES: Final = 65_536
-_MOST_CHECKED: Final = 1 << 30
-"""Bytes of a file that is checked at every start; a larger one only after a stop that was none."""
 _KEY: Final = "erasure_key"
-_STOPPED: Final = "stopped"
 
 
 class StoreError(RuntimeError):
@@ -75,6 +73,8 @@ class Store:
             self.upgraded_from = migrate(self._db)
             self.rows = Rows(self._db)
             self._key = self._erasure_key()
+            large = vfs is None and self.path.stat().st_size > AT_ONCE
+            self._checking = BackgroundCheck(self.path) if large else None
         except apsw.Error as error:
             self._lock.release()
             raise _said(error) from None
@@ -83,19 +83,25 @@ class Store:
             raise
 
     def _check(self) -> None:
-        """Look for damage, unless the file is large and was left in order."""
-        if version_of(self._db) and self.path.stat().st_size > _MOST_CHECKED and self._was_stopped():
-            return
-        found = self._db.pragma("quick_check", 1)
-        if found != "ok":
-            raise StoreCorruptError(f"{self.path} is damaged ({found}); restore a backup into an empty folder")
+        found = found_at_once(self._db, self.path)
+        if found is not None:
+            raise _damaged(self.path, found)
 
-    def _was_stopped(self) -> bool:
-        return Rows(self._db).setting(_STOPPED) == b"1"
+    def check_on(self) -> None:
+        """Look at a large file as a whole, while it is worked with.
+
+        Errors: StoreCorruptError as soon as damage was found.
+        """
+        if self._checking is None:
+            return
+        if self._checking.found is not None:
+            raise _damaged(self.path, self._checking.found)
+        if self._checking.wait(0):
+            self._checking.stop()
+            self._checking = None
 
     def _erasure_key(self) -> bytes:
         with self.transaction():
-            self.rows.set_setting(_STOPPED, b"0")
             key = self.rows.setting(_KEY)
             if key is None:
                 key = os.urandom(32)
@@ -165,15 +171,26 @@ class Store:
         return 4096
 
     def close(self) -> None:
-        """Leave the store in order and the folder to others."""
+        """Leave the folder to others."""
+        if self._checking is not None:
+            self._checking.stop()
         try:
-            with self.transaction():
-                self.rows.set_setting(_STOPPED, b"1")
-        except StoreError:
-            pass  # the next start finds it and checks the file
-        finally:
             self._db.close()
+        finally:
             self._lock.release()
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with the file of a folder, looked at as a whole; None if nothing is. A node may work in it.
+
+    Errors: apsw.Error where it cannot be read at all.
+    """
+    db = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        found = str(db.pragma("integrity_check", 1))
+        return None if found == "ok" else found
+    finally:
+        db.close()
 
 
 def opened(path: Path, vfs: str | None = None) -> apsw.Connection:
@@ -214,6 +231,10 @@ def roll_back(folder: Path, to: int) -> int:
             db.close()
     finally:
         lock.release()
+
+
+def _damaged(path: Path, found: str) -> StoreCorruptError:
+    return StoreCorruptError(f"{path} is damaged ({found}); restore a backup into an empty folder")
 
 
 def _said(error: apsw.Error) -> StoreError:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,12 @@ from streams.node.backup import BackupError, backup, restore
 from streams.node.engine import Limits
 from streams.node.engine_desk import Desk
 from streams.node.schema import STEPS, VERSION, SchemaError, migrate, version_of
-from streams.node.store import Store, StoreCorruptError, opened, roll_back
+from streams.node.store import Store, StoreCorruptError, damage, opened, roll_back
 from streams.node.store_audit import verify
 from streams.node.store_folder import FILE, FolderInUseError
 from streams.node.store_reading import Reading
 from tests.events import back_pain, heparin, lab, pregnancy
-from tests.node.engine_clinic import node
+from tests.node.engine_clinic import Node, node
 from tests.support import on
 
 COURSE = (pregnancy(30), heparin(42, starts=42), back_pain(230, 8))
@@ -113,6 +114,30 @@ def test_a_damaged_file_is_seen_at_the_start(tmp_path: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(StoreCorruptError, match="restore a backup"):
         Store(tmp_path)
+
+
+def test_a_large_file_is_looked_at_while_the_node_works_and_damage_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path)
+    assert damage(tmp_path) is None
+    db = opened(tmp_path / FILE)
+    page = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'raw'").get
+    db.close()
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[page * 4096 - 1_000 : page * 4096 - 900] = b"\xff" * 100
+    content[(page - 1) * 4096 + 8 : (page - 1) * 4096 + 16] = b"\xff" * 8
+    (tmp_path / FILE).write_bytes(content)
+    assert damage(tmp_path) is not None
+    for module in ("store", "store_check"):
+        monkeypatch.setattr(f"streams.node.{module}.AT_ONCE", 0)
+    made = Node(tmp_path, on(300))
+    for _ in range(100):
+        if made.engine.state == "failed":
+            break
+        time.sleep(0.05)
+    assert "is damaged" in (made.engine.why or "")
+    made.close()
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
