@@ -73,16 +73,21 @@ class Node:
         self.streams = 0
         self._receiver = receiver
         self._reads = reads
-        # One thread: a reader of the store is asked one thing at a time, and the event loop acknowledges meanwhile.
-        self._thread = ThreadPoolExecutor(1, "reads")
+        self._thread: ThreadPoolExecutor | None = None
 
     async def ask(self, question: Callable[[Reads], Result]) -> Result:
         """Ask the reads something."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, question, self._reads)
+        return await asyncio.get_running_loop().run_in_executor(self._asking(), question, self._reads)
 
     async def scrape(self) -> bytes:
         """The metrics, the engine's included."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.metrics.text)
+        return await asyncio.get_running_loop().run_in_executor(self._asking(), self.metrics.text)
+
+    def _asking(self) -> ThreadPoolExecutor:
+        """One thread: a reader of the store is asked one thing at a time, and the event loop acknowledges meanwhile."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "reads")
+        return self._thread
 
     async def receive(self, message: Incoming) -> Outcome:
         """Have a message taken.
@@ -107,7 +112,9 @@ class Node:
     def close(self) -> None:
         """End what runs beside the event loop."""
         self.doorbell.stop()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = None
 
 
 def node_of(request: Request) -> Node:

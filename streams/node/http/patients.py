@@ -75,7 +75,7 @@ async def explain_patient(
     request: Request,
     node: AtNode,
     patient_id: str,
-    rule: Annotated[str | None, Query(max_length=64)] = None,
+    rule: Annotated[str | None, Query(max_length=64, description="one rule; else every rule")] = None,
     at: Annotated[
         str | None, Query(max_length=64, description="as known at this instant", json_schema_extra=_AT)
     ] = None,
