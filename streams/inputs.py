@@ -1,7 +1,12 @@
 """Files of events, FHIR or HL7 v2, told apart by content, one message at a time."""
 
+import gzip
+import io
 import re
+import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -18,6 +23,10 @@ from streams.intake.site import Directory, Site
 _CHUNK: Final = 1 << 20
 _LARGEST_DOCUMENT: Final = 512 * 1024 * 1024
 """Bytes of one JSON document over many lines (a Bundle); NDJSON is read line by line, however long the file."""
+_DEEPEST: Final = 8
+"""Arrays within arrays of events that are still read."""
+_ENOUGH: Final = 4
+_GZIP: Final = b"\x1f\x8b"
 _HL7_START: Final = re.compile(rb"(MSH|FHS|BHS)[^A-Za-z0-9\s]")
 _NEXT_MESSAGE: Final = re.compile(rb"(?:[\r\n\x0b\x1c])(?=\x0b?(?:MSH|FHS|BHS)[^A-Za-z0-9\s])")
 _BLANK: Final = b" \t\r\n\x00\x0b\xef\xbb\xbf"
@@ -47,10 +56,12 @@ class Intake:
         """One HL7 v2 message."""
         return translate_hl7v2(raw, site=self.site, tables=self.tables, directory=self.directory)
 
-    def document(self, given: object) -> Translation:
+    def document(self, given: object, depth: int = 0) -> Translation:
         """One decoded JSON document: a native event, an array of them, or a FHIR resource."""
         if isinstance(given, list):
-            return joined(self.document(item) for item in given)
+            if depth == _DEEPEST:
+                return refused("array", f"more than {_DEEPEST} arrays deep; one array of events is expected")
+            return joined(self.document(item, depth + 1) for item in given)
         if isinstance(given, dict) and "resourceType" in given:
             return translate_fhir(given, site=self.site, tables=self.tables, directory=self.directory)
         return translate_decoded(given, source=self.site.source)
@@ -85,46 +96,89 @@ def joined(translations: Iterator[Translation]) -> Translation:
     return Translation(tuple(events), tuple(refusals), ignored, counted)
 
 
+class _Stream:
+    """A file or a pipe that is read once, from its beginning; what was looked at can be given back."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._held = b""
+
+    def give_back(self, seen: bytes) -> None:
+        self._held = seen + self._held
+
+    def start(self) -> bytes:
+        """The first bytes that are not blank, as far as they are needed to know what this is."""
+        seen = b""
+        while len(seen.lstrip(_BLANK)) < _ENOUGH and (more := self._file.read(_ENOUGH)):
+            seen += more
+        self.give_back(seen)
+        return seen.lstrip(_BLANK)
+
+    def read(self, most: int) -> bytes:
+        held, self._held = self._held[:most], self._held[most:]
+        return held + self._file.read(most - len(held)) if len(held) < most else held
+
+    def readline(self, most: int) -> bytes:
+        if not self._held:
+            return self._file.readline(most)
+        end = self._held.find(b"\n") + 1 or len(self._held)
+        line, self._held = self._held[: min(end, most)], self._held[min(end, most) :]
+        whole = line.endswith(b"\n") or len(line) == most
+        return line if whole else line + self._file.readline(most - len(line))
+
+
 def readings(path: Path, intake: Intake) -> Iterator[Reading]:
-    """Every message of a file.
+    """Every message of a file, of a pipe, or of stdin (`-`); gzip is taken off.
 
     Errors: UnreadableError for a file that is not there or holds neither JSON nor HL7 v2.
     """
     try:
-        file = path.open("rb")
-    except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror}") from None
-    with file:
-        if path.is_dir():
-            raise UnreadableError(f"{path}: is a folder; name its files")
-        start = file.read(4096).lstrip(_BLANK)
-        file.seek(0)
-        if not start:
-            return
-        if _HL7_START.match(start):
-            yield from _hl7v2(path, file, intake)
-        elif start[:1] in b"{[":
-            yield from _json(path, file, intake)
-        else:
-            raise UnreadableError(f"{path}: neither JSON (events, FHIR) nor HL7 v2 (MSH); those would be accepted")
+        with _opened(path) as file:
+            yield from _read(path, _Stream(file), intake)
+    except EOFError:
+        raise UnreadableError(f"{path}: compressed by gzip, and cut off") from None
+    except (OSError, zlib.error) as error:
+        raise UnreadableError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _json(path: Path, file: IO[bytes], intake: Intake) -> Iterator[Reading]:
-    """NDJSON if its first line is a JSON text; else one document."""
-    first = file.readline(LARGEST_MESSAGE + 1)
-    file.seek(0)
-    if _is_json(first):
-        yield from _lines(path, file, intake)
+def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
+    return nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
+
+
+def _read(path: Path, stream: _Stream, intake: Intake) -> Iterator[Reading]:
+    start = stream.start()
+    if start.startswith(_GZIP):
+        # GzipFile only ever reads what it is given; it neither seeks nor closes it.
+        stream = _Stream(gzip.GzipFile(fileobj=stream))  # type: ignore[call-overload]
+        start = stream.start()
+    if not start:
         return
-    raw = file.read(_LARGEST_DOCUMENT + 1)
+    if _HL7_START.match(start):
+        yield from _hl7v2(path, stream, intake)
+    elif start[:1] in b"{[":
+        yield from _json(path, stream, intake)
+    else:
+        raise UnreadableError(f"{path}: neither JSON (events, FHIR) nor HL7 v2 (MSH); those would be accepted")
+
+
+def _json(path: Path, stream: _Stream, intake: Intake) -> Iterator[Reading]:
+    """NDJSON if its first line that is not blank is a JSON text; else one document."""
+    blank, first = b"", stream.readline(LARGEST_MESSAGE + 1)
+    while not first.strip(_BLANK):
+        blank, first = blank + first, stream.readline(LARGEST_MESSAGE + 1)
+    stream.give_back(blank + first)
+    if _is_json(first):
+        yield from _lines(path, stream, intake)
+        return
+    raw = stream.read(_LARGEST_DOCUMENT + 1)
     if len(raw) > _LARGEST_DOCUMENT:
         yield Reading(str(path), refused("document", f"larger than {_LARGEST_DOCUMENT} bytes"))
         return
     try:
-        document = decode(raw.removeprefix(b"\xef\xbb\xbf"))
+        document = decode(raw.strip(_BLANK))
     except NotJsonError as error:
         if first.rstrip().endswith(b"}"):
-            yield from _lines(path, file, intake, seek=True)
+            yield from _lines(path, _Stream(io.BytesIO(raw)), intake)
         else:
             yield Reading(str(path), refused("document", f"{error}; a JSON document or NDJSON is expected"))
         return
@@ -133,21 +187,19 @@ def _json(path: Path, file: IO[bytes], intake: Intake) -> Iterator[Reading]:
 
 def _is_json(line: bytes) -> bool:
     try:
-        decode(line.removeprefix(b"\xef\xbb\xbf"))
+        decode(line.strip(_BLANK))
     except NotJsonError:
         return False
     return True
 
 
-def _lines(path: Path, file: IO[bytes], intake: Intake, *, seek: bool = False) -> Iterator[Reading]:
-    if seek:
-        file.seek(0)
+def _lines(path: Path, stream: _Stream, intake: Intake) -> Iterator[Reading]:
     number = 0
-    while line := file.readline(LARGEST_MESSAGE + 2):
+    while line := stream.readline(LARGEST_MESSAGE + 2):
         number += 1
         if len(line) > LARGEST_MESSAGE:
             while line and not line.endswith(b"\n"):
-                line = file.readline(_CHUNK)
+                line = stream.readline(_CHUNK)
             yield Reading(f"{path}:{number}", refused("line", f"larger than {LARGEST_MESSAGE} bytes"))
             continue
         stripped = line.strip(_BLANK)
@@ -155,18 +207,18 @@ def _lines(path: Path, file: IO[bytes], intake: Intake, *, seek: bool = False) -
             yield Reading(f"{path}:{number}", intake.line(stripped))
 
 
-def _hl7v2(path: Path, file: IO[bytes], intake: Intake) -> Iterator[Reading]:
+def _hl7v2(path: Path, stream: _Stream, intake: Intake) -> Iterator[Reading]:
     number = 0
-    for part in _parts(file):
+    for part in _parts(stream):
         for message in split_hl7v2(part):
             number += 1
             yield Reading(f"{path}#{number}", intake.hl7v2(message))
 
 
-def _parts(file: IO[bytes]) -> Iterator[bytes]:
+def _parts(stream: _Stream) -> Iterator[bytes]:
     """The file cut before headers, so that no more than a message and a chunk is held."""
     held = b""
-    while chunk := file.read(_CHUNK):
+    while chunk := stream.read(_CHUNK):
         held += chunk
         cuts = [m.end() for m in _NEXT_MESSAGE.finditer(held, 1)]
         if cuts:

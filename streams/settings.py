@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pydantic_settings
 from pydantic import ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -82,6 +83,8 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     said = {name: value for name, value in flags.items() if value is not None}
     try:
         return _over(given)(**said)
+    except pydantic_settings.SettingsError as error:  # a value that is no JSON where JSON is expected
+        raise SettingsError(f'{error}; expected JSON, e.g. {{"urn:oid:1.2.3": "HOSP"}}') from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])

@@ -25,13 +25,13 @@ class Ran(NamedTuple):
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def trabecula(*arguments: object, **settings: str) -> Ran:
-    """Run `trabecula` with these arguments; settings become TRABECULA_... in the environment."""
+def trabecula(*arguments: object, given: bytes | None = None, **settings: str) -> Ran:
+    """Run `trabecula` with these arguments and stdin; settings become TRABECULA_... in the environment."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TRABECULA_")}
     environment |= {f"TRABECULA_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "streams.cli", *map(str, arguments)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
-    return Ran(ran.returncode, ran.stdout, ran.stderr)
+    ran = subprocess.run(command, input=given, capture_output=True, check=False, timeout=120, env=environment)
+    return Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
 
 
 def written(path: Path, events: Iterable[AnyEvent]) -> Path:

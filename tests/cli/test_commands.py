@@ -1,5 +1,6 @@
 """replay, translate, explain, rules: right input, wrong input, exit status."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -98,6 +99,46 @@ def test_an_array_and_a_file_without_its_last_line_end_are_read(tmp_path: Path) 
     bare.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
     assert [e["kind"] for e in trabecula("translate", array).lines] == ["pregnancy", "prescription"]
     assert [e["kind"] for e in trabecula("translate", bare).lines] == ["pregnancy", "prescription"]
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_what_comes_through_a_pipe_is_read_as_a_file_is(course: Path, name: str) -> None:
+    whole = course.read_bytes()
+    fhir, broken = json.dumps(PATIENT, indent=2).encode(), whole.replace(b"{", b"{x", 1)
+    for given, kinds in (
+        (whole, ["prescription", "pregnancy"]),
+        (ORU.encode(), ["lab_result"]),
+        (fhir, ["patient"]),
+        (broken, ["pregnancy"]),
+        (gzip.compress(whole), ["prescription", "pregnancy"]),
+        (b"\n" * 5000 + whole, ["prescription", "pregnancy"]),
+    ):
+        ran = trabecula("translate", name, given=given)
+        assert [e["kind"] for e in ran.lines] == kinds, ran.err
+
+
+def test_a_compressed_file_that_is_cut_off_is_named(tmp_path: Path, course: Path) -> None:
+    cut = tmp_path / "cut.ndjson.gz"
+    cut.write_bytes(gzip.compress(course.read_bytes())[:-20])
+    ran = trabecula("translate", cut)
+    assert ran.status == 2
+    assert f"{cut}: compressed by gzip, and cut off" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_arrays_within_arrays_without_end_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "deep.json"
+    file.write_bytes(b"[" * 400 + b"]" * 400)
+    ran = trabecula("translate", file)
+    assert "arrays deep" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_setting_that_is_no_json_is_named(course: Path) -> None:
+    ran = trabecula("translate", course, fhir_authorities="notjson")
+    assert ran.status == 2
+    assert "fhir_authorities" in ran.err
+    assert "Traceback" not in ran.err
 
 
 def test_a_bad_line_is_refused_by_its_place_and_the_rest_goes_on(tmp_path: Path) -> None:

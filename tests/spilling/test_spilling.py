@@ -51,6 +51,21 @@ def test_events_of_one_instant_keep_the_order_they_came_in() -> None:
     assert list(in_recorded_order(iter(events), 7)) == events
 
 
+def test_a_sort_of_a_thousand_runs_keeps_few_files_open() -> None:
+    events = [back_pain(i * 7919 % 1000, 3, record=f"r{i}") for i in range(1000)]
+    before, most, found = _open_files(), 0, []
+    for event in in_recorded_order(iter(events), 1):
+        most = max(most, _open_files())
+        found.append(event)
+    assert found == sorted(events, key=recorded)
+    assert most - before <= 64
+    assert _open_files() == before
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 def test_a_shelf_that_holds_one_chart_decides_as_one_that_holds_all(tmp_path: Path) -> None:
     events = sorted(_histories(4), key=recorded)
     in_memory = Replay(Ward(monitor(), MemoryCharts()), on(1400))
