@@ -33,7 +33,7 @@ class Pace:
     @property
     def most(self) -> int:
         """Messages that may be under way."""
-        return 1 if self.is_failing else self._settings.at_once
+        return 1 if self.is_failing else self._settings.parallel
 
     @property
     def is_failing(self) -> bool:

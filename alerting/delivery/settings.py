@@ -37,7 +37,7 @@ class _Receiver(BaseModel):
     """The local time of the digest."""
     begins: Literal["now", "beginning"] = "now"
     """Where a receiver that is new begins: with what is said from now on, or with all that the outbox has."""
-    at_once: int = Field(default=8, ge=1, le=64)
+    parallel: int = Field(default=8, ge=1, le=64)
     """Messages under way at a time."""
     retry_after: float = Field(default=1.0, gt=0, le=60)
     """Seconds until the first repetition; each further one takes twice as long."""
@@ -94,7 +94,7 @@ class FileSettings(_Receiver):
     path: Path
     digest: Digest = "at_once"
     """As above; lines need no gathering."""
-    at_once: int = Field(default=64, ge=1, le=256)
+    parallel: int = Field(default=64, ge=1, le=256)
     """Lines that are made durable together."""
 
     @field_validator("path")

@@ -38,7 +38,7 @@ class WebhookReceiver:
             trust_env=False,
             follow_redirects=False,
             timeout=settings.timeout,
-            limits=httpx.Limits(max_connections=settings.at_once, max_keepalive_connections=settings.at_once),
+            limits=httpx.Limits(max_connections=settings.parallel, max_keepalive_connections=settings.parallel),
         )
 
     async def send(self, message: Message) -> Answer:
@@ -49,8 +49,7 @@ class WebhookReceiver:
         except (TimeoutError, httpx.TimeoutException):
             return Answer("again", "timed_out")
         except httpx.HTTPError as error:
-            insecure = isinstance(error.__cause__, ssl.SSLError) or "CERTIFICATE" in str(error)
-            return Answer("again", "insecure" if insecure else "unreachable")
+            return Answer("again", "insecure" if _is_of_tls(error) else "unreachable")
 
     async def _send(self, message: Message) -> Answer:
         body = message.body
@@ -92,6 +91,12 @@ class WebhookReceiver:
 
 def _secrets(settings: WebhookSettings) -> list[SecretStr]:
     return [s for s in (settings.secret, settings.former_secret) if s is not None]
+
+
+def _is_of_tls(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _asked(retry_after: str | None, now: datetime) -> float | None:

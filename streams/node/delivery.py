@@ -1,6 +1,7 @@
 """Delivery of a node: a courier for each receiver, none of whom waits for another."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -22,6 +23,7 @@ from streams.node.port import NotDurableError, QueueFullError
 from streams.node.store import Store
 from streams.node.store_rows import Rows
 
+LOG: Final = logging.getLogger("trabecula.delivery")
 LOOK_EVERY: Final = 0.02
 """Seconds between two looks at the end of the outbox: one read of one row."""
 _FULL: Final = 0.1
@@ -77,10 +79,9 @@ class Delivery:
 
         Errors: OSError, ssl.SSLError where certificates of a receiver cannot be read; apsw.Error.
         """
+        self._receivers = [_receiver(each) for each in self._settings.receivers]
         self._outbox = Outbox(self._folder)
-        for each in self._settings.receivers:
-            receiver = _receiver(each)
-            self._receivers.append(receiver)
+        for each, receiver in zip(self._settings.receivers, self._receivers, strict=True):
             courier = Courier(each, receiver, self._outbox, self._desk, self._clock, self._zone)
             self._couriers[each.name] = courier
             self._tasks.append(asyncio.create_task(self._keep_running(courier, grace), name=f"courier {each.name}"))
@@ -103,11 +104,13 @@ class Delivery:
         while True:
             try:
                 return await courier.run(grace)
-            except NotDurableError as error:
+            except NotDurableError as error:  # the engine has stopped, and so has everything
                 self.mistakes[name] = str(error)
+                courier.stop()
                 return None
             except Exception as error:  # noqa: BLE001 - a mistake of ours is shown, and stops no other receiver
                 self.mistakes[name] = type(error).__name__
+                LOG.error("the courier of %s failed (%s) and begins again", name, self.mistakes[name])  # noqa: TRY400
                 await asyncio.sleep(_AFTER_A_MISTAKE)
 
     async def _look(self) -> None:

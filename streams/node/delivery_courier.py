@@ -6,6 +6,7 @@ so that of a receiver that takes everything no row is ever written.
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from streams.node.delivery_rows import Changes, Outbox, Waiting, begin, item_of,
 from streams.node.port import NotDurableError
 from streams.node.store_rows import Rows
 
+LOG: Final = logging.getLogger("trabecula.delivery")
 MOST_WAITING: Final = 1_000
 """Notices in memory that wait for no digest; the rest waits in the outbox."""
 _READ: Final = 256
@@ -123,7 +125,12 @@ class Courier:
         )
 
     async def redrive(self, notice_id: str | None, *, overtaken: bool) -> int:
-        """Send again what was refused for good; returns how many notices."""
+        """Send again what was refused for good; returns how many notices.
+
+        Errors: NotDurableError.
+        """
+        if self._stopping:
+            raise NotDurableError("nothing is delivered any more")
         asked = _Redrive(notice_id, overtaken, asyncio.get_running_loop().create_future())
         self._redrives.append(asked)
         self._news.set()
@@ -232,7 +239,7 @@ class Courier:
                 self._became(parcel, task.result())
 
     def _became(self, parcel: Parcel, answer: Answer) -> None:
-        self._last = answer
+        was_failing, self._last = self._pace.is_failing, answer
         self._changes.counts[answer.reason] += len(parcel.items)
         self._changed()
         match answer.outcome:
@@ -244,6 +251,9 @@ class Courier:
                 self._park(parcel, answer)
             case "again":
                 self._retry(parcel, answer)
+        if self._pace.is_failing != was_failing:
+            words = "receiver %s fails (%s)" if self._pace.is_failing else "receiver %s is well again (%s)"
+            LOG.warning(words, self.settings.name, answer.reason)
 
     def _done(self, parcel: Parcel) -> None:
         self._lanes.taken(parcel)
@@ -256,6 +266,7 @@ class Courier:
     def _park(self, parcel: Parcel, answer: Answer) -> None:
         self._lanes.taken(parcel)
         for item in parcel.items:
+            LOG.error("receiver %s refused notice %s: %s", self.settings.name, item.notice_id, answer.status)
             item.attempts += 1
             self._refused.add(item.alert_id)
             self._changes.rows[item.ordinal] = Waiting(item, "refused", answer.reason, answer.status)
@@ -300,11 +311,11 @@ class Courier:
     async def _redrive(self) -> None:
         """What was refused waits again, each in its place."""
         await self._settle()
-        asked, self._redrives = self._redrives, []
-        for one in asked:
-            job = _sending_again(self.settings.name, one)
-            count = await self._desk.do(job)
-            if not one.answer.done():
+        while self._redrives:
+            one = self._redrives[0]
+            count = await self._desk.do(_sending_again(self.settings.name, one))
+            self._redrives.pop(0)
+            if not one.answer.done():  # whoever asked may have left
                 one.answer.set_result(count)
         await self._load()
 
@@ -336,8 +347,6 @@ class Courier:
             await asyncio.wait(self._under_way, timeout=grace)
         self._collect()
         await self._settle()
-        for one in self._redrives:
-            one.answer.set_exception(NotDurableError("the node is stopping"))
 
     async def _abandon(self) -> None:
         """Leave nothing under way; what is not durable is sent again."""
@@ -346,6 +355,10 @@ class Courier:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        asked, self._redrives = self._redrives, []
+        for one in asked:
+            if not one.answer.done():
+                one.answer.set_exception(NotDurableError("nothing is delivered just now"))
 
 
 def _is_late(item: Item, now: datetime) -> bool:

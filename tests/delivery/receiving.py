@@ -1,8 +1,11 @@
 """Receivers for tests: notices to deliver, and an HTTP server that takes, refuses, fails or dawdles as it is told."""
 
+import base64
 import json
+import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +19,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from alerting.delivery.settings import FileSettings, WebhookSettings
 from schemas.alerts import Notice, PackIdentity
 
-SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET: Final = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 AT: Final = datetime(2026, 3, 3, 9, tzinfo=UTC)
 
 
@@ -35,7 +38,7 @@ def notice(number: int, alert: str = "A", **more: Any) -> Notice:
         "delivery": "immediate",
         "rulepack": PackIdentity(version="1", sha256="0" * 64),
         "title": "Unfractionated heparin",
-        "sentence": "Averaging 20,000 IU a day; „reviewed“",  # noqa: RUF001 - more than ASCII
+        "sentence": "Averaging 20,000 IU a day; „reviewed“",
         "effective_at": AT,
         "decided_at": AT,
     }
@@ -85,18 +88,31 @@ def taking(_request: Request, _before: int) -> Reply:
     return Reply()
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Senders are stopped in the middle here; that is no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        return
+
+
 class Server:
     """A receiver on a free port of this machine that verifies every signature with the library of the specification."""
 
-    def __init__(self, script: Script = taking, port: int = 0) -> None:
+    def __init__(self, script: Script = taking, port: int = 0, context: ssl.SSLContext | None = None) -> None:
         self.script = script
         self.requests: list[Request] = []
         self.taken: list[Request] = []
         self.most_at_once = 0
         self._at_once = 0
+        self._before: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", port), self._handler())
+        self._scheme = "http" if context is None else "https"
+        if context is not None:
+            plain = self._server.socket
+            self._server.socket = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -106,7 +122,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/notices"
+        return f"{self._scheme}://127.0.0.1:{self.port}/notices"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -148,7 +164,8 @@ class Server:
             verified = False
         request = Request(given["webhook-id"], json.loads(raw), raw, given, time.monotonic(), verified)
         with self._lock:
-            before = sum(other.message_id == request.message_id for other in self.requests)
+            before = self._before[request.message_id]
+            self._before[request.message_id] += 1
             self.requests.append(request)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -172,9 +189,9 @@ class Server:
 
 
 @contextmanager
-def server(script: Script = taking, port: int = 0) -> Iterator[Server]:
+def server(script: Script = taking, port: int = 0, context: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server, closed at the end."""
-    made = Server(script, port)
+    made = Server(script, port, context)
     try:
         yield made
     finally:

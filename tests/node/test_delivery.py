@@ -134,7 +134,7 @@ async def test_the_second_notice_of_an_alert_waits_for_the_first_and_other_alert
 
 
 async def test_a_dead_and_a_slow_receiver_hold_up_nobody_else(tmp_path: Path) -> None:
-    slow_one: dict[str, Any] = {"name": "slow", "at_once": 1}
+    slow_one: dict[str, Any] = {"name": "slow", "parallel": 1}
     with node(tmp_path, AT) as made, server() as ward, server(lambda _r, _b: Reply(after=0.3)) as slow:
         dead = webhook("http://127.0.0.1:1/", name="dead")
         async with delivering(made, dead, webhook(slow.url, **slow_one), webhook(ward.url)) as delivery:
@@ -169,7 +169,7 @@ async def test_a_receiver_that_comes_back_gets_everything(tmp_path: Path) -> Non
 
 async def test_a_receiver_that_asks_to_be_left_alone_is(tmp_path: Path) -> None:
     with node(tmp_path, AT) as made, server(lambda _r, n: Reply(200 if n else 429, {"Retry-After": "1"})) as ward:
-        async with delivering(made, webhook(ward.url, at_once=1)):
+        async with delivering(made, webhook(ward.url, parallel=1)):
             put(made, [notice(1), notice(1, alert="B")])
             await until(lambda: len(ward.taken) == 2)
         first, second = ward.requests[:2]
