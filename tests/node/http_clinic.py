@@ -11,6 +11,8 @@ import httpx
 from fastapi import FastAPI
 
 from schemas.alerts import STANDING, Alert, Notice
+from schemas.events import AnyEvent
+from schemas.intervals import SEVERITIES
 from schemas.wire import decode, encode
 from streams.chart.chart import Chart
 from streams.demo.hospital import DATA, settings
@@ -22,8 +24,8 @@ from streams.intake.site import MemoryDirectory
 from streams.node.access import Access
 from streams.node.access_audit import MemoryAudit
 from streams.node.clock import SetClock
-from streams.node.http import HttpSettings, Numbered, Readiness, Sample, Wanted, app
-from streams.node.http.alerts import urgency
+from streams.node.http import HttpSettings, Numbered, Readiness, Sample, Slice, Wanted, app
+from streams.node.http.reads import Place
 from streams.node.port import Incoming, ItemOutcome, Outcome
 from streams.service import Service
 from streams.ward import MemoryCharts, Ward
@@ -72,7 +74,7 @@ class MemoryNode:
 
     def take(self, message: Incoming, at: datetime | None = None) -> Outcome:
         """Decide a message at an instant."""
-        made = self._translated(message)
+        made = self.translated(message)
         items = []
         for event in made.events:
             now = at or self.clock.now()
@@ -84,7 +86,8 @@ class MemoryNode:
         whole = bool(made.refusals) and not made.events
         return Outcome(tuple(items), made.refusals, sum(made.ignored.values()), refused_whole=whole)
 
-    def _translated(self, message: Incoming) -> Translation:
+    def translated(self, message: Incoming) -> Translation:
+        """What the intake makes of a message."""
         if message.format == "hl7v2":
             return self.intake.hl7v2(message.raw)
         if message.format == "event":
@@ -105,18 +108,20 @@ class MemoryNode:
                 if each.notice.alert_id not in found:
                     self.ended[each.notice.alert_id] = _ended(each.notice)
             found = {**self.ended, **found}
-        return sorted(found.values(), key=lambda a: (urgency(a), a.alert_id))
+        return sorted(found.values(), key=_place)
 
-    def alerts(self, wanted: Wanted) -> Sequence[Alert]:
+    def alerts(self, wanted: Wanted) -> Slice:
         survivor = self.ward.people.survivor(wanted.patient) if wanted.patient else None
-        return [
+        found = [
             a
             for a in self._alerts(standing=wanted.standing)
             if wanted.severity in (None, a.severity)
             and wanted.rule in (None, a.rule_id)
             and survivor in (None, self.ward.people.survivor(a.patient_id))
-            and (wanted.after is None or (urgency(a), a.alert_id) > wanted.after)
-        ][: wanted.limit]
+            and (wanted.after is None or _place(a) > wanted.after)
+        ]
+        items = tuple(found[: wanted.limit])
+        return Slice(items, _place(items[-1]) if len(found) > wanted.limit else None)
 
     def alert(self, alert_id: str) -> Alert | None:
         return next((a for a in self._alerts(standing=False) if a.alert_id == alert_id), None)
@@ -152,6 +157,10 @@ class MemoryNode:
         return self.clock.now()
 
 
+def _place(alert: Alert) -> Place:
+    return SEVERITIES[::-1].index(alert.severity), alert.alert_id
+
+
 _STATES: Final = {"resolved", "withdrawn", "superseded", "transferred"}
 
 
@@ -178,20 +187,25 @@ def hospital() -> MemoryNode:
 
 @cache
 def _fortnight() -> MemoryNode:
-    """The fortnight, taken message by message in the order of its recording."""
+    """The fortnight, taken event by event in the order of its recording."""
     node = MemoryNode()
-    events = []
-    for path in sorted(DATA.iterdir()):
-        for message in _messages(path.read_bytes(), path.suffix):
-            made = node._translated(message)  # noqa: SLF001 a fake of this very file
-            events += [(event, message) for event in made.events]
-    for event, message in sorted(events, key=lambda each: (each[0].recorded_at, each[0].event_id)):
+    for event, message in fortnight():
         at = event.recorded_at.astimezone(UTC)
         node.tell(node.ward.advance(at))
         node.tell(node.ward.receive(event, at))
         node.came_from.setdefault((event.source, event.event_id), []).append(message)
     node.tell(node.ward.advance(NOW))
     return node
+
+
+def fortnight() -> list[tuple[AnyEvent, Incoming]]:
+    """The events of the hospital's files in the order of their recording, each with the message that it came from."""
+    node = MemoryNode()
+    events = []
+    for path in sorted(DATA.iterdir()):
+        for message in _messages(path.read_bytes(), path.suffix):
+            events += [(event, message) for event in node.translated(message).events]
+    return sorted(events, key=lambda each: (each[0].recorded_at, each[0].event_id))
 
 
 def _messages(content: bytes, suffix: str) -> list[Incoming]:

@@ -2,8 +2,19 @@
 
 from streams.node.http.app import app
 from streams.node.http.metrics import Metrics
-from streams.node.http.reads import Numbered, Readiness, Reads, Sample, Wanted
+from streams.node.http.reads import Numbered, Readiness, Reads, Sample, Slice, Wanted
 from streams.node.http.server import HttpServer
 from streams.node.http.settings import HttpSettings
 
-__all__ = ["HttpServer", "HttpSettings", "Metrics", "Numbered", "Readiness", "Reads", "Sample", "Wanted", "app"]
+__all__ = [
+    "HttpServer",
+    "HttpSettings",
+    "Metrics",
+    "Numbered",
+    "Readiness",
+    "Reads",
+    "Sample",
+    "Slice",
+    "Wanted",
+    "app",
+]

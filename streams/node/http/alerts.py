@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.alerts import Alert
-from schemas.intervals import SEVERITIES, Severity
+from schemas.intervals import Severity
 from streams.node.http.answering import given_of, respond
 from streams.node.http.bodies import body_of, content_type
 from streams.node.http.documented import FOUND, READ, SENT, body, problems
@@ -45,16 +45,8 @@ async def list_alerts(
 
 async def page_of(node: Node, wanted: Wanted) -> AlertPage:
     """A page, and where it goes on."""
-    asked = Wanted(wanted.limit + 1, wanted.standing, wanted.severity, wanted.rule, wanted.patient, wanted.after)
-    found = await node.ask(lambda reads: reads.alerts(asked))
-    items = tuple(found[: wanted.limit])
-    more = len(found) > wanted.limit
-    return AlertPage(items=items, next=word_of(urgency(items[-1]), items[-1].alert_id) if more else None)
-
-
-def urgency(alert: Alert) -> int:
-    """0 for the most urgent."""
-    return len(SEVERITIES) - 1 - SEVERITIES.index(alert.severity)
+    found = await node.ask(lambda reads: reads.alerts(wanted))
+    return AlertPage(items=found.items, next=word_of(*found.next) if found.next else None)
 
 
 def patients_of(alerts: tuple[Alert, ...]) -> tuple[str, ...]:

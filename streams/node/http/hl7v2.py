@@ -33,7 +33,7 @@ _CONTROL_ID_BYTES: Final = 10
         200: {"description": "The acknowledgement", "content": {HL7V2: {"schema": {"type": "string"}}}},
         **problems(*SENT),
     },
-    openapi_extra=body(HL7V2, "text/plain", schema={"type": "string"}),
+    openapi_extra=body(HL7V2, "text/plain"),
     response_class=Response,
 )
 async def take_message(request: Request, node: AtNode) -> Response:

@@ -136,6 +136,6 @@ async def shown_chart(node: Node, chart: Chart) -> PatientChart:
         patient_id=chart.patient_id,
         patient_ids=chart.patient_ids,
         facts=tuple(held(node.monitor.calendar, chart)),
-        alerts=tuple(await node.ask(lambda reads: reads.alerts(wanted))),
+        alerts=(await node.ask(lambda reads: reads.alerts(wanted))).items,
         next_check_at=next_check_at,
     )

@@ -6,15 +6,17 @@ Topic: the methods are called one at a time from one thread that is not the even
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
+
+import msgspec
 
 from schemas.alerts import Alert, Notice
 from schemas.intervals import Severity
 from streams.chart.chart import Chart
 from streams.node.port import Incoming
 
-Place = tuple[int, str]
-"""Where a list goes on: urgency (0: critical) and alert id of the last one shown."""
+Place = tuple[Annotated[int, msgspec.Meta(ge=0, le=9)], Annotated[str, msgspec.Meta(max_length=256)]]
+"""Where a list goes on: a number for the urgency, small for the most urgent, and an alert id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,14 @@ class Wanted:
     rule: str | None = None
     patient: str | None = None
     after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of a list of alerts, and the place to go on from; None at the end."""
+
+    items: tuple[Alert, ...]
+    next: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ class Sample:
 class Reads(Protocol):
     """Reads of a node. None means that there is no such thing."""
 
-    def alerts(self, wanted: Wanted) -> Sequence[Alert]:
+    def alerts(self, wanted: Wanted) -> Slice:
         """At most `limit` alerts."""
 
     def alert(self, alert_id: str) -> Alert | None:

@@ -10,11 +10,10 @@ from schemas.wire import decode
 from streams.chart.chart import Chart
 from streams.monitor import Monitor
 from streams.node.clock import Clock
-from streams.node.http.reads import Numbered, Readiness, Sample, Wanted
+from streams.node.http.reads import Numbered, Place, Readiness, Sample, Slice, Wanted
 from streams.node.port import Incoming
 from streams.node.store_reading import MOST, Reading
 
-_MOST_ALERTS: Final = 10_000
 _WORDS: Final[dict[str, Literal["starting", "ready", "stopping", "failed"]]] = {
     "new": "starting",
     "running": "ready",
@@ -46,23 +45,16 @@ class StoreReads:
 
     # ---- alerts and notices
 
-    def alerts(self, wanted: Wanted) -> Sequence[Alert]:
-        after = f"{wanted.after[0]}-{wanted.after[1]}" if wanted.after else None
-        found: list[Alert] = []
-        while len(found) < wanted.limit:
-            part = self._reading.alerts(
-                "standing" if wanted.standing else "all",
-                severity=wanted.severity,
-                rule=wanted.rule,
-                patient=wanted.patient,
-                after=after,
-                limit=min(MOST, wanted.limit - len(found)),
-            )
-            found += map(Alert.model_validate, part.items)
-            after = part.next
-            if after is None:
-                break
-        return found
+    def alerts(self, wanted: Wanted) -> Slice:
+        found = self._reading.alerts(
+            "standing" if wanted.standing else "all",
+            severity=wanted.severity,
+            rule=wanted.rule,
+            patient=wanted.patient,
+            after=f"{wanted.after[0]}-{wanted.after[1]}" if wanted.after else None,
+            limit=wanted.limit,
+        )
+        return Slice(tuple(map(Alert.model_validate, found.items)), _place(found.next))
 
     def alert(self, alert_id: str) -> Alert | None:
         found = self._reading.alert(alert_id)
@@ -75,7 +67,7 @@ class StoreReads:
         return self._reading.last_ordinal()
 
     def notices_of(self, patient_id: str) -> Sequence[Notice]:
-        alerts = self.alerts(Wanted(_MOST_ALERTS, standing=False, patient=patient_id))
+        alerts = self.alerts(Wanted(MOST, standing=False, patient=patient_id)).items
         return [Notice.model_validate(told) for a in alerts for told in self._reading.notices_of(a.alert_id)]
 
     # ---- patients
@@ -115,6 +107,13 @@ class StoreReads:
 
     def now(self) -> datetime:
         return self._clock.now()
+
+
+def _place(word: str | None) -> Place | None:
+    if word is None:
+        return None
+    urgency, _, alert_id = word.partition("-")
+    return int(urgency), alert_id
 
 
 def _notice(body: bytes) -> Notice:
