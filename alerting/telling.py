@@ -37,12 +37,11 @@ def _word(value: Scalar) -> str:
 TAKEN_BACK = "Taken back: {title}. What it rested on was corrected, cancelled or belongs to somebody else."
 
 
-def sentence(text: RuleText, interval: Interval | None) -> str:
-    """The rule's sentence, filled with the finding's details; of a finding that is no more, that it was taken back."""
+def sentence(text: RuleText, interval: Interval | None, at: datetime) -> str:
+    """The rule's sentence with the finding's details at an instant; of one that is no more, that it was taken back."""
     if interval is None:
         return TAKEN_BACK.format(title=text.title)
-    details = interval.details
-    return text.sentence.format_map(_Words({name: _word(value) for name, value in details}))
+    return text.sentence.format_map(_Words({name: _word(value) for name, value in interval.details_at(at)}))
 
 
 class Teller:
@@ -65,13 +64,13 @@ class Teller:
         asked = self.rules[rule_id].asks(Reader(values, self.calendar), judge, interval, now)
         return tuple(dict.fromkeys(asked))
 
-    def _said(self, change: Change, values: Mapping[str, Any], deceased_at: datetime | None) -> str:
+    def _said(self, change: Change, values: Mapping[str, Any], now: datetime, deceased_at: datetime | None) -> str:
         """The finding's sentence; of an end, why and what had been said; of what never was, that it is taken back."""
         text = self.pack.rules[change.told.rule_id]
         if change.transition == "withdrawn":
-            return sentence(text, None)
+            return sentence(text, None, now)
         before = opening(change.transition, change.interval, values, self.calendar, deceased_at)
-        return before + sentence(text, change.interval)
+        return before + sentence(text, change.interval, now)
 
     def notice(
         self,
@@ -99,7 +98,7 @@ class Teller:
             delivery=self._delivery(told.rule_id, told.severity),
             rulepack=self.identity,
             title=text.title,
-            sentence=self._said(change, values, deceased_at),
+            sentence=self._said(change, values, now, deceased_at),
             effective_at=self.calendar.local(told.effective_at),
             decided_at=self.calendar.local(now),
             evidence=tuple(evidence_item(e, self.calendar) for e in change.interval.evidence)
@@ -142,7 +141,7 @@ class Teller:
             sequence=told.sequence if told else 0,
             mode=text.mode,
             title=text.title,
-            sentence=sentence(text, standing.interval),
+            sentence=sentence(text, standing.interval, now),
             evidence=tuple(evidence_item(e, self.calendar) for e in standing.interval.evidence),
             limits=self._limits[standing.rule_id],
             open_questions=self.questions(standing.rule_id, standing.interval, values, now),

@@ -11,6 +11,7 @@ from schemas.days import FOREVER
 Severity = Literal["info", "advisory", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "advisory", "warning", "critical")
 Scalar: TypeAlias = str | int | float | None
+Details: TypeAlias = tuple[tuple[str, Scalar], ...]
 
 
 class Evidence(msgspec.Struct, frozen=True, array_like=True):
@@ -32,7 +33,8 @@ class Interval(msgspec.Struct, frozen=True):
     `closed` is the instant at which the alert ends though the finding goes on (answered, worked up);
     `steps` are severities from instants on (empty: the rule's own severity throughout);
     `episode` is set by rules that count inside an episode, else the episode that contains `began`;
-    `details` fill the rule's sentence.
+    `details` fill the rule's sentence; `step_details`, one a step where the steps differ in it, fill it from that
+    step on.
     """
 
     began: datetime
@@ -41,7 +43,8 @@ class Interval(msgspec.Struct, frozen=True):
     steps: tuple[tuple[datetime, Severity], ...] = ()
     episode: str | None = None
     evidence: tuple[Evidence, ...] = ()
-    details: tuple[tuple[str, Scalar], ...] = ()
+    details: Details = ()
+    step_details: tuple[Details, ...] = ()
 
     @property
     def alert_ends(self) -> datetime:
@@ -59,6 +62,11 @@ class Interval(msgspec.Struct, frozen=True):
     def severity(self, at: datetime, usual: Severity) -> Severity:
         """The severity in force at the instant."""
         return next((s for since, s in reversed(self.steps) if since <= at), self.steps[0][1] if self.steps else usual)
+
+    def details_at(self, at: datetime) -> Details:
+        """What fills the sentence at the instant: what is told of the severity then in force."""
+        told = zip(self.steps, self.step_details, strict=False)
+        return next((d for (since, _), d in reversed(tuple(told)) if since <= at), self.details)
 
     def risen(self, at: datetime) -> datetime:
         """The instant of the latest rise in severity up to `at`; without one, when it began."""
@@ -93,7 +101,7 @@ class Sign(msgspec.Struct, frozen=True):
 
     at: datetime
     evidence: tuple[Evidence, ...] = ()
-    details: tuple[tuple[str, Scalar], ...] = ()
+    details: Details = ()
 
 
 def runs(

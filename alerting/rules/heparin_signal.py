@@ -147,7 +147,12 @@ class _HeparinSignal:
 
         for interval in finding_runs((j.sign for j in found), ends, where.episode, where.ended):
             own = [j for j in found if interval.holds(j.sign.at)]
-            yield msgspec.structs.replace(interval, steps=_steps(own))
+            steps = tuple(_steps(own))
+            yield msgspec.structs.replace(
+                interval,
+                steps=tuple((sign.at, severity) for sign, severity in steps),
+                step_details=tuple(sign.details for sign, _ in steps),
+            )
 
     def worked_up(self, known: Sequence[Fracture], began: datetime) -> datetime:
         """When a finding's latest fracture is worked up; FOREVER: not yet.
@@ -176,14 +181,14 @@ def _clears(seen: Seen) -> bool:
     return not any(f.finding == "vertebral_fracture" and recent(f) for f in seen.study.findings)
 
 
-def _steps(own: Iterable[_Judged]) -> tuple[tuple[datetime, Severity], ...]:
+def _steps(own: Iterable[_Judged]) -> Iterator[tuple[Sign, Severity]]:
     """Warning, and critical from the first sign that is not pain under low-molecular-weight heparin alone."""
     signs = sorted(own, key=lambda j: j.sign.at)
-    began = signs[0].sign.at
-    rise = next((j.sign.at for j in signs if j.critical), FOREVER)
-    if rise == began:
-        return ((began, "critical"),)
-    return ((began, "warning"),) if rise == FOREVER else ((began, "warning"), (rise, "critical"))
+    rise = next((j.sign for j in signs if j.critical), None)
+    if rise is None or signs[0].sign.at < rise.at:
+        yield signs[0].sign, "warning"
+    if rise is not None:
+        yield rise, "critical"
 
 
 def _hep_05(chart: Reader, judge: Judge) -> Intervals:

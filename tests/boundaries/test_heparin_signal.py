@@ -4,6 +4,9 @@ import pytest
 
 from schemas.facts import StudyFinding
 from tests.boundaries.bones import ENDED, Woman, asked, at, seen, woman
+from tests.events import ENOXAPARIN, back_pain, event, heparin, pregnancy
+from tests.support import day, on
+from tests.wards import told
 
 FRACTURE = seen("vertebral_fracture", "T12")
 LMWH = "lmwh"
@@ -236,3 +239,24 @@ def test_evidence_names_the_sign_and_the_exposure() -> None:
         ("unfractionated heparin, exposed days", 101),
     ]
     assert dict(interval.details)["sign"] == "Back pain 9/10"
+
+
+def test_the_sentence_names_the_sign_that_sets_the_severity_in_force() -> None:
+    """Pain under LMWH is a warning; the fracture that makes it critical a week later is what the notice is about."""
+    findings = [{"finding": "vertebral_fracture", "levels": ["T12", "L1"]}]
+    came = told(
+        (
+            pregnancy(50),
+            heparin(50, starts=50, iu=5_000, drug=ENOXAPARIN),
+            back_pain(200, 9),
+            event(
+                "imaging", "mri", 207, status="final", modality="MRI", region="spine", findings=findings,
+                performed_at=on(207).isoformat(),
+            ),
+        ),
+        210,
+    )  # fmt: skip
+    notices = {n.transition: n.sentence for n in came.notices if n.rule_id == "HEP-05"}
+    assert notices["raised"].startswith(f"Back pain 9/10 on {day(200).isoformat()} ")
+    assert notices["severity_raised"].startswith(f"Vertebral fracture T12, L1 on {day(207).isoformat()} ")
+    assert came.standing()["HEP-05"].sentence == notices["severity_raised"]
