@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -31,32 +32,39 @@ class FileReceiver:
     def __init__(self, settings: FileSettings) -> None:
         self._file = _File(settings.path)
         self._waiting: list[tuple[Message, asyncio.Future[Answer]]] = []
-        self._turn = asyncio.Lock()
+        self._writing: asyncio.Task[None] | None = None
+        # One thread for all that is done to the file: a sender that gives up leaves a write under way behind.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="file receiver")
 
     async def send(self, message: Message) -> Answer:
         """Append its lines, with those of whoever waits as well."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((message, answer))
-        async with self._turn:
-            if not answer.done():
-                await self._write()
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
         return await answer
 
     async def _write(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        try:
-            await asyncio.to_thread(self._file.append, [message for message, _ in waiting])
-            said = TAKEN
-        except OSError:
-            said = Answer("again", "disk")
-        for _, answer in waiting:
-            if not answer.done():
-                answer.set_result(said)
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            try:
+                await loop.run_in_executor(self._thread, self._file.append, [message for message, _ in waiting])
+                said = TAKEN
+            except OSError:
+                said = Answer("again", "disk")
+            except Exception:  # noqa: BLE001 - nobody may wait in vain for a mistake of ours
+                said = Answer("again", "mistake")
+            for _, answer in waiting:
+                if not answer.done():
+                    answer.set_result(said)
 
     async def close(self) -> None:
-        """Close the file."""
-        async with self._turn:
-            await asyncio.to_thread(self._file.close)
+        """Write what waits, and close the file."""
+        if self._writing is not None:
+            await self._writing
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
+        self._thread.shutdown()
 
 
 class _File:

@@ -111,6 +111,8 @@ class Delivery:
             except Exception as error:  # noqa: BLE001 - a mistake of ours is shown, and stops no other receiver
                 self.mistakes[name] = type(error).__name__
                 LOG.error("the courier of %s failed (%s) and begins again", name, self.mistakes[name])  # noqa: TRY400
+                if courier.is_stopping:
+                    return None
                 await asyncio.sleep(_AFTER_A_MISTAKE)
 
     async def _look(self) -> None:

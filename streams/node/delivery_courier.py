@@ -99,6 +99,11 @@ class Courier:
 
     # ---- as others see it
 
+    @property
+    def is_stopping(self) -> bool:
+        """It begins nothing more."""
+        return self._stopping
+
     def nudge(self) -> None:
         """There is something new in the outbox."""
         self._news.set()
@@ -172,12 +177,13 @@ class Courier:
 
     def _pull(self) -> None:
         """Read on in the outbox, as long as not too much waits."""
-        while self._lanes.at_once < MOST_WAITING:
-            found = self._outbox.after(self._read, _READ)
-            for ordinal, notice in found:
-                self._route(ordinal, notice)
-            if len(found) < _READ:
-                return
+        if self._lanes.at_once >= MOST_WAITING:
+            return
+        found = self._outbox.after(self._read, _READ)
+        for ordinal, notice in found:
+            self._route(ordinal, notice)
+        if len(found) == _READ:
+            self._news.set()
 
     def _route(self, ordinal: int, notice: Envelope) -> None:
         self._read = self._changes.cursor = ordinal
@@ -322,7 +328,8 @@ class Courier:
     # ---- waiting and ending
 
     async def _pause(self) -> None:
-        """Until something happens."""
+        """Until something happens; whatever does, others have their turn first."""
+        await asyncio.sleep(0)
         steady = time.monotonic()
         until = [_LOOK]
         if self._changed_at is not None and self._keeping is None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,26 @@ async def test_a_folder_that_is_not_there_is_tried_again(tmp_path: Path) -> None
     path.parent.mkdir()
     assert (await receiver.send(message(1))).reason == "taken"
     await receiver.close()
+
+
+async def test_a_sender_that_gives_up_leaves_the_file_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = FileReceiver(file(tmp_path / "out"))
+    await receiver.send(message(1))
+    real = os.fsync
+
+    def slow(descriptor: int) -> None:
+        time.sleep(0.1)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    given_up = asyncio.create_task(receiver.send(message(2)))
+    await asyncio.sleep(0.03)
+    patient = asyncio.create_task(receiver.send(message(3)))
+    await asyncio.sleep(0.03)
+    given_up.cancel()
+    assert (await patient).outcome == "taken"
+    await receiver.close()
+    assert ids(tmp_path / "out") == ["A-1", "A-2", "A-3"]
 
 
 async def test_what_waits_is_made_durable_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
