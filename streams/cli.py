@@ -11,6 +11,7 @@ from alerting.rules import RULES
 from schemas.rulepack import RulePack, RulePackError
 from schemas.tables import TableError
 from schemas.values import NotWhatWasExpectedError, day, instant
+from streams.cli_node import demo_command, serve_command
 from streams.explain import in_words
 from streams.inputs import UnreadableError
 from streams.service import Service, packaged_pack
@@ -27,32 +28,39 @@ app: Final = typer.Typer(
 )
 rules_app: Final = typer.Typer(help="The rule pack: sentence, limits, citations, flags.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
+app.command("serve")(serve_command)
+app.command("demo")(demo_command)
 
 Files = Annotated[list[Path], typer.Argument(help="Events (NDJSON), FHIR R4 (JSON, NDJSON, Bundles) or HL7 v2 files.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
 ZoneOption = Annotated[str | None, typer.Option("--time-zone", help="IANA name of the site's time zone.")]
-RulesOption = Annotated[Path | None, typer.Option("--rules", help="TOML file of overrides of the rule pack.")]
+RulesOption = Annotated[
+    Path | None, typer.Option("--rules", help="TOML file of overrides of the rule pack, or a whole pack.")
+]
 TablesOption = Annotated[Path | None, typer.Option("--tables", help="TOML file of the site's own codes and units.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="Name of the feed.")]
 
 
-def _instant(given: str | None) -> datetime | None:
+def _instant(given: str | None, option: str) -> datetime | None:
     if given is None:
         return None
     try:
         return instant(given)
     except NotWhatWasExpectedError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 @app.command()
 def replay(
     files: Files,
     until: Annotated[str | None, typer.Option("--until", help="Let the clock run on to this instant.")] = None,
-    final: Annotated[bool, typer.Option("--final", help="Print the standing alerts instead of the notices.")] = False,
+    final: Annotated[
+        bool | None, typer.Option("--final/--no-final", help="Print the standing alerts instead of the notices.")
+    ] = None,
     as_given: Annotated[
-        bool, typer.Option("--as-given", help="Keep the order of the files instead of sorting by recorded_at.")
-    ] = False,
+        bool | None,
+        typer.Option("--as-given/--sorted", help="Keep the order of the files instead of sorting by recorded_at."),
+    ] = None,
     rules: RulesOption = None,
     config: ConfigOption = None,
     time_zone: ZoneOption = None,
@@ -60,13 +68,14 @@ def replay(
     source: SourceOption = None,
 ) -> None:
     """Replay files through the monitor; notices as NDJSON on stdout, progress and refusals on stderr."""
-    end = _instant(until)
-    service = Service(_settings(config, time_zone=time_zone, rules=rules, tables=tables, source=source))
+    flags = {"until": _instant(until, "--until"), "final": final, "as_given": as_given}
+    settings = _settings(config, **flags, time_zone=time_zone, rules=rules, tables=tables, source=source)
+    service = Service(settings)
     report = Report()
     events = service.events(files, report)
-    with service.replaying(end) as replaying, Progress(report) as progress:
-        told = replaying.run(progress.watch(events if as_given else service.sorted(events)))
-        if final:
+    with service.replaying(settings.until) as replaying, Progress(report) as progress:
+        told = replaying.run(progress.watch(events if settings.as_given else service.sorted(events)))
+        if settings.final:
             for _ in told:
                 pass
             write(replaying.standing())
@@ -112,7 +121,7 @@ def explain(
         raise typer.BadParameter(f"unknown rule; known: {', '.join(r.id for r in RULES)}", param_hint="--rule")
     service = Service(_settings(config, time_zone=time_zone, rules=rules, tables=tables, source=source))
     report = Report()
-    found = service.explain(service.events(files, report), patient, rule, _instant(at))
+    found = service.explain(service.events(files, report), patient, rule, _instant(at, "--at"))
     if found is None:
         typer.echo("no event of this patient is in the files (up to that instant)", err=True)
         raise typer.Exit(1)
@@ -217,6 +226,8 @@ def rules_show(
     superseded_by = next((r.superseded_by for r in RULES if r.id == rule_id), ())
     if superseded_by:
         typer.echo(f"{'superseded by:':<13} {', '.join(superseded_by)}")
+    if text.reason:
+        typer.echo(f"changed by the site: {text.reason}")
     typer.echo("\nlimits:")
     for name, limit in text.limits.items():
         typer.echo(f"  {name} = {limit.value} {limit.unit}  ({limit.name})\n    [{limit.flag}] {limit.citation}")
@@ -225,8 +236,8 @@ def rules_show(
 
 
 @rules_app.command("check")
-def rules_check(file: Annotated[Path, typer.Argument(help="The site's TOML file of overrides.")]) -> None:
-    """Check a site's overrides; exit status 1 if they cannot be used."""
+def rules_check(file: Annotated[Path, typer.Argument(help="The site's TOML file of overrides, or its pack.")]) -> None:
+    """Check a site's overrides, or its own pack; exit status 1 if they cannot be used."""
     try:
         pack = packaged_pack(file)
     except RulePackError as error:
@@ -249,7 +260,9 @@ def _pack(site: Path | None) -> RulePack:
 
 
 def _end(report: Report) -> None:
-    if report.unreadable:
+    if report.all_refused:
+        typer.echo("trabecula: every message was refused; the reasons are above", err=True)
+    if report.unreadable or report.all_refused:
         raise typer.Exit(2)
 
 

@@ -11,16 +11,18 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from streams.node.access import access_of
+from alerting.delivery.settings import DeliverySettings
+from streams.node.access import access_of, is_loopback
 from streams.node.access_settings import AccessSettings
 from streams.node.clock import SystemClock
+from streams.node.delivery import Delivery
 from streams.node.engine import Engine
 from streams.node.http.app import app
 from streams.node.http.metrics import Metrics
 from streams.node.http.server import HttpServer
 from streams.node.http.settings import HttpSettings
 from streams.node.http.store_reads import StoreReads
-from streams.node.mllp import MllpServer, MllpSettings, serve_mllp
+from streams.node.mllp import MllpServer, MllpSettings, TlsSettings, serve_mllp, tls_context
 from streams.node.mllp.settings import Counted
 from streams.node.store import Store
 from streams.node.store_reading import Reading
@@ -44,6 +46,10 @@ class Listen:
     access: AccessSettings = field(default_factory=AccessSettings)
     certificate: Path | None = None
     private_key: Path | None = None
+    mllp_tls: TlsSettings | None = None
+    mllp_clients: frozenset[str] = frozenset()
+    """Names of the client certificates that are let in over MLLP; the name is the feed."""
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -109,7 +115,9 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
         application = app(engine, reads, settings, access, monitor=service.monitor, clock=clock, metrics=metrics)
         http = HttpServer(application)
         engine.start()
-        mllp = await _mllp(engine, mllp_host, mllp_port, counts)
+        delivery = Delivery(listen.delivery, store, engine, service.settings.site.time_zone, clock=clock)
+        await delivery.start()
+        mllp = await _mllp(engine, mllp_host, mllp_port, listen, counts)
         outbox = Reading(data)  # of its own: a reader is asked by one thread
         ringing = asyncio.create_task(_ring(outbox, application.state.node.doorbell.ring))
         await http.start()
@@ -121,6 +129,7 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
                 await ringing
             await mllp.stop(within=STOP_WITHIN)
             await http.stop()
+            await delivery.close()
             await asyncio.to_thread(engine.close, STOP_WITHIN)
             reading.close()
             outbox.close()
@@ -128,8 +137,15 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
         store.close()
 
 
-async def _mllp(engine: Engine, host: str, port: int, counts: _MllpCounts) -> MllpServer:
-    return await serve_mllp(engine, host, port, MllpSettings(), counts=counts)
+async def _mllp(engine: Engine, host: str, port: int, listen: Listen, counts: _MllpCounts) -> MllpServer:
+    """Errors: AddressError off loopback where nobody has to show a certificate."""
+    if not is_loopback(host) and not (listen.mllp_tls and listen.mllp_tls.client_authority and listen.mllp_clients):
+        raise AddressError(
+            f"MLLP on {host} can be reached from other machines, and nobody is asked who they are: "
+            "set --mllp-certificate, --mllp-key, --mllp-authority and --mllp-client, or listen on 127.0.0.1"
+        )
+    context = tls_context(listen.mllp_tls, counts) if listen.mllp_tls else None
+    return await serve_mllp(engine, host, port, MllpSettings(clients=listen.mllp_clients), context, counts=counts)
 
 
 def _address(server: MllpServer) -> str:

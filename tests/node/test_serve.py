@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class Node:
         request = urllib.request.Request(
             f"http://{self.addresses['http']}{path}", data=body, headers={"Content-Type": kind}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the node under test
             return json.loads(answer.read())
 
     def mllp(self, message: bytes) -> bytes:
@@ -78,9 +79,9 @@ def command(data: Path, *more: str) -> list[str]:
 
 
 @contextmanager
-def node(data: Path) -> Iterator[Node]:
+def node(data: Path, *more: str) -> Iterator[Node]:
     """A running node; ended at the end, whatever happens."""
-    process = subprocess.Popen(command(data), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command(data, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         assert process.stdout is not None
         yield Node(process, json.loads(process.stdout.readline()))
@@ -88,6 +89,28 @@ def node(data: Path) -> Iterator[Node]:
         if process.poll() is None:
             process.kill()
         process.communicate(timeout=20)
+
+
+def test_notices_are_delivered_to_a_file_in_order_and_once(tmp_path: Path) -> None:
+    told = tmp_path / "notices.ndjson"
+    receivers = tmp_path / "receivers.toml"
+    receivers.write_text(f'[[receivers]]\nname = "file"\nkind = "file"\npath = "{told}"\nbegins = "beginning"\n')
+    with node(tmp_path / "data", "--receivers", str(receivers)) as first:
+        first.post("/v1/events", course())
+        assert [n["rule_id"] for n in lines(told, 1)] == ["HEP-02"]
+    with node(tmp_path / "data", "--receivers", str(receivers)) as second:
+        second.post("/v1/events", course("MRN-2"))
+        assert [n["patient_id"] for n in lines(told, 2)] == ["MRN-1", "MRN-2"]
+
+
+def lines(path: Path, count: int) -> list[dict[str, Any]]:
+    """The lines of a file once there are so many; waits at most ten seconds."""
+    for _ in range(100):
+        found = path.read_text().splitlines() if path.exists() else []
+        if len(found) >= count:
+            break
+        time.sleep(0.1)
+    return [json.loads(line) for line in found]
 
 
 def message(control: str, value: str) -> bytes:
@@ -107,7 +130,7 @@ def test_what_comes_in_over_http_and_mllp_stands_on_the_pages_and_outlives_a_kil
         assert [item["outcome"] for item in answer["items"]] == ["accepted"]
         assert first.post("/v1/events", course())["items"][0]["outcome"] == "duplicate"
         assert b"MSA|AA|M-1" in first.mllp(message("M-1", "24"))
-        assert b"MSA|AR|" in first.mllp(b"MSH|^~\\&|LAB|HOSP|T|H|20250101||ORU^R01|M-2|P|2.5.1\r")
+        assert b"MSA|AR|" in first.mllp(b"MSH|^~\\&|LAB|HOSP|T|H|20250101|||M-2|P|2.5.1\r")
         (alert,) = first.get("/v1/alerts")["items"]
         assert (alert["rule_id"], alert["severity"], alert["state"]) == ("HEP-02", "warning", "open")
         assert "fracture range" in first.get("/")
@@ -137,7 +160,10 @@ def test_a_second_node_on_the_same_folder_is_refused_in_one_plain_line(tmp_path:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--http", "0.0.0.0:0"), "authentication"),
+        (("--http", "0.0.0.0:0"), "TRABECULA_KEYS"),
+        (("--mllp", "0.0.0.0:0"), "--mllp-authority"),
+        (("--receivers", "absent.toml"), "absent.toml"),
+        (("--mllp-certificate", "c.pem"), "--mllp-key"),
         (("--http", "everywhere"), "HOST:PORT"),
         (("--keys", "absent.toml"), "absent.toml"),
     ],
