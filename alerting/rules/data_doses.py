@@ -5,6 +5,7 @@ Source: docs/intervals.md DQ-03; docs/evidence.md 2.3 and 2.5.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import Final
 
@@ -23,11 +24,32 @@ _GIVEN: Final = frozenset({"completed", "in_progress", "stopped"})
 
 def _dq_03(chart: Reader, judge: Judge) -> Intervals:
     made: list[Interval] = []
+    most = judge.limit("most_a_day")
     for drug_class in _CLASSES:
+        said_of_class = chart[said_doses(drug_class)]
+        # Most doses are clear at a glance; with a trace all are judged, as each comparison is told.
+        asked = {s.fact.key for s in said_of_class if judge.trace or not _plainly_clear(s, most)}
+        if not asked:
+            continue
         runs = tuple(order_runs(chart[orders(drug_class)]))
-        for _, versions in groupby(chart[said_doses(drug_class)], key=lambda s: s.fact.key):
-            made += _of_record(chart, judge, tuple(versions), runs)
+        for key, versions in groupby(said_of_class, key=lambda s: s.fact.key):
+            if key in asked:
+                made += _of_record(chart, judge, tuple(versions), runs)
     return tuple(sorted(made, key=lambda i: i.began))
+
+
+def _plainly_clear(said: SaidDose, most: Decimal) -> bool:
+    """A dose in IU of a believable size, of a drug that is given in IU; anything else is judged."""
+    drug, daily = said.fact.payload, said.daily
+    return (
+        daily is not None
+        and daily <= most
+        and isinstance(drug, Order | Dose)
+        and drug.unit == "[IU]"
+        and drug.rate is None
+        and drug.rate_unit is None
+        and drug.drug != "enoxaparin"
+    )
 
 
 def _of_record(

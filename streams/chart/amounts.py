@@ -22,6 +22,11 @@ Drug: TypeAlias = Order | Dose | Supply
 WeightAt: TypeAlias = Callable[[datetime], Decimal | None]
 
 
+def by_the_kilogram(drug: Order | Dose) -> bool:
+    """What it is worth depends on the weight."""
+    return "/kg" in (drug.unit or "") or "/kg" in (drug.rate_unit or "")
+
+
 def one_dose(drug: Drug, weight: Decimal | None) -> Decimal | None:
     """The amount of one dose in [IU] (heparins) or mg; None: unknown."""
     return amount(drug, drug.dose, drug.unit, weight)

@@ -6,6 +6,7 @@ Source: docs/evidence.md 2.5 (counting); all of it heuristic, and said so in doc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ from schemas.days import ONE_DAY, Calendar
 from schemas.definitions import Definition, Reader, Record, Records, records
 from schemas.facts import Dose, Fact, Order, Supply
 from schemas.views import Layer, Ledger, Stretch, ledger
-from streams.chart.amounts import HEPARINS, MOST_IU_A_DAY, Drug, a_day, hourly, one_dose
+from streams.chart.amounts import HEPARINS, MOST_IU_A_DAY, Drug, a_day, by_the_kilogram, hourly, one_dose
 from streams.chart.orders import timelines
 from streams.chart.timeline import Span
 from streams.chart.weights import Weights
@@ -83,7 +84,7 @@ class _Ledger:
 
     def _by_weight(self, order: Order, span: Span, order_id: str, first: date, last: date | None) -> Iterator[_Cover]:
         """One cover, or one for each weight in force where the dose is by the kilogram."""
-        by_weight = any(unit is not None and "/kg" in unit for unit in (order.unit, order.rate_unit))
+        by_weight = by_the_kilogram(order)
         no_dose = order.dose is None and order.rate is None
         cuts = [first, *(self.weight.changes(first, last) if by_weight else ())]
         for i, day in enumerate(cuts):
@@ -160,7 +161,7 @@ class _Ledger:
 
     def _parts(self, dose: Dose) -> Iterator[tuple[date, datetime, Decimal | None]]:
         """An infusion is integrated over its days; anything else is of the day on which it was given."""
-        weight = self.weight(dose.given_at)
+        weight = self.weight(dose.given_at) if by_the_kilogram(dose) else None
         rate = hourly(dose, weight)
         first = self.calendar.day(dose.given_at)
         if dose.ends_at is None or dose.ends_at <= dose.given_at or (rate is None and dose.rate is None):
@@ -203,17 +204,30 @@ def _cuts(covers: Sequence[_Cover]) -> list[date]:
     return sorted(days)
 
 
+def _there(covers: Sequence[_Cover], cuts: Iterable[date]) -> Iterator[list[_Cover]]:
+    """For each cut, in order, the covers of that day, in the order in which they were said."""
+    coming = sorted(enumerate(covers), key=lambda c: c[1].first, reverse=True)
+    there: list[tuple[int, _Cover]] = []
+    for day in cuts:
+        there = [c for c in there if c[1].last is None or day <= c[1].last]
+        come = len(there)
+        while coming and coming[-1][1].first <= day:
+            there.append(coming.pop())
+        if len(there) > come:
+            there = sorted((c for c in there if c[1].last is None or day <= c[1].last), key=lambda c: c[0])
+        yield [cover for _, cover in there]
+
+
 def _layered(covers: Sequence[_Cover], layer: Layer, building: "_Ledger") -> list[Stretch]:
     """Stretches of one layer from things that overlap."""
     calendar = building.calendar
     made = []
     cuts = _cuts(covers)
-    for i, day in enumerate(cuts):
+    for i, (day, found) in enumerate(zip(cuts, _there(covers, cuts), strict=True)):
         last = cuts[i + 1] - ONE_DAY if i + 1 < len(cuts) else None
-        there = [c for c in covers if c.first <= day and (c.last is None or day <= c.last)]
-        if not there:
+        if not found:
             continue
-        there = [max(there, key=lambda c: (c.begins, c.fact.rank))] if layer == "dispensed" else _counting(there, day)
+        there = [max(found, key=lambda c: (c.begins, c.fact.rank))] if layer == "dispensed" else _counting(found, day)
         begins = min((c.begins for c in there if c.first == day), default=None)
         earlier = any(c.first < day for c in there)
         begins = calendar.midnight(day) if begins is None or earlier else begins
@@ -224,39 +238,45 @@ def _layered(covers: Sequence[_Cover], layer: Layer, building: "_Ledger") -> lis
     return made
 
 
-def _without(stretches: Iterable[Stretch], days: Iterable[date], calendar: Calendar) -> list[Stretch]:
-    """The stretches less single days."""
-    made = list(stretches)
+_Days = tuple[date, date | None]
+"""From a day to another, both of them in; None: without end."""
+
+
+def _runs(days: Iterable[date]) -> list[_Days]:
+    """Days as runs of days that follow one another."""
+    made: list[tuple[date, date]] = []
     for day in sorted(days):
-        for i, s in enumerate(made):
-            if s.covers(day):
-                before = [msgspec.structs.replace(s, last=day - ONE_DAY)] if s.first < day else []
-                after = (
-                    [msgspec.structs.replace(s, first=day + ONE_DAY, begins=calendar.midnight(day + ONE_DAY))]
-                    if s.last is None or day < s.last
-                    else []
-                )
-                made[i : i + 1] = before + after
+        if made and day - made[-1][1] == ONE_DAY:
+            made[-1] = (made[-1][0], day)
+        else:
+            made.append((day, day))
+    return list(made)
+
+
+def _minus(stretches: Iterable[Stretch], taken: Sequence[_Days], calendar: Calendar) -> list[Stretch]:
+    """The stretches less some days; both in order, and each without overlaps."""
+    made: list[Stretch] = []
+    i = 0
+    for s in stretches:
+        while i < len(taken) and (last := taken[i][1]) is not None and last < s.first:
+            i += 1
+        rest: Stretch | None = s
+        for first, last in islice(taken, i, None):
+            if rest is None or (rest.last is not None and rest.last < first):
                 break
+            if rest.first < first:
+                made.append(msgspec.structs.replace(rest, last=first - ONE_DAY))
+            rest = _after(rest, last, calendar)
+        if rest is not None:
+            made.append(rest)
     return made
 
 
-def _minus(lower: Sequence[Stretch], upper: Sequence[Stretch], calendar: Calendar) -> list[Stretch]:
-    """The lower layer where the upper one is silent."""
-    made = list(lower)
-    for u in upper:
-        kept: list[Stretch] = []
-        for s in made:
-            if (u.last is not None and u.last < s.first) or (s.last is not None and s.last < u.first):
-                kept.append(s)
-                continue
-            if s.first < u.first:
-                kept.append(msgspec.structs.replace(s, last=u.first - ONE_DAY))
-            if u.last is not None and (s.last is None or u.last < s.last):
-                after = u.last + ONE_DAY
-                kept.append(msgspec.structs.replace(s, first=after, begins=calendar.midnight(after)))
-        made = kept
-    return made
+def _after(s: Stretch, last: date | None, calendar: Calendar) -> Stretch | None:
+    """What of a stretch comes after a day."""
+    if last is None or (s.last is not None and s.last <= last):
+        return None
+    return msgspec.structs.replace(s, first=last + ONE_DAY, begins=calendar.midnight(last, 1))
 
 
 def _assume(stretches: Sequence[Stretch], calendar: Calendar) -> Iterator[Stretch]:
@@ -297,9 +317,9 @@ def build(found: Records, drug_class: str, calendar: Calendar, weight: Weights, 
     supplies = [c for f in facts if (c := building.dispensed(f, orders)) is not None]
     dispensed = _layered(supplies, "dispensed", building)
     given, not_given = building.administered(facts)
-    lower = dispensed + _minus(ordered, dispensed, calendar)
-    lower = _without(sorted(lower, key=lambda s: s.first), not_given | given.keys(), calendar)
-    by_order = Ledger(tuple(sorted(ordered, key=lambda s: s.first)))
+    lower = dispensed + _minus(ordered, [(s.first, s.last) for s in dispensed], calendar)
+    lower = _minus(sorted(lower, key=lambda s: s.first), _runs(not_given | given.keys()), calendar)
+    by_order = Ledger(tuple(ordered))
     doses = [
         msgspec.structs.replace(s, floor=at.amount) if (at := by_order.on(day)) is not None else s
         for day, s in given.items()

@@ -12,7 +12,7 @@ from schemas.days import Calendar
 from schemas.definitions import Definition, Reader, Records, records
 from schemas.facts import Dose, Fact, Order, RecordKey, Supply
 from schemas.views import SaidDose, said_doses
-from streams.chart.amounts import WeightAt, a_day, hourly, one_dose
+from streams.chart.amounts import WeightAt, a_day, by_the_kilogram, hourly, one_dose
 from streams.chart.weights import Weights
 
 _GIVEN: Final = frozenset({"completed", "in_progress", "stopped"})
@@ -22,9 +22,10 @@ _HOURS_A_DAY: Final = Decimal(24)
 
 def _given(dose: Dose, weight: WeightAt) -> Decimal | None:
     """What one administration came to; of an infusion at most a day."""
-    rate = hourly(dose, weight(dose.given_at))
+    weighs = weight(dose.given_at) if by_the_kilogram(dose) else None
+    rate = hourly(dose, weighs)
     if rate is None or dose.ends_at is None:
-        return one_dose(dose, weight(dose.given_at))
+        return one_dose(dose, weighs)
     hours = Decimal((dose.ends_at - dose.given_at).total_seconds()) / _SECONDS_AN_HOUR
     return rate * max(Decimal(0), min(hours, _HOURS_A_DAY))
 
