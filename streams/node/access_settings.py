@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Role = Literal["feed", "clinician", "operator", "auditor"]
 ALGORITHMS: Final = (
@@ -26,10 +27,10 @@ class AccessError(ValueError):
     """Settings of access that cannot be used; the message names them and what would be accepted."""
 
 
-class AccessSettings(BaseModel):
-    """Who may come in, and by what."""
+class AccessSettings(BaseSettings):
+    """Who may come in, and by what. Lists and tables are JSON in the environment."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="TRABECULA_", frozen=True, extra="forbid", hide_input_in_errors=True)
 
     keys: Path | None = None
     """A TOML file of API keys, as `new_key` writes its entries."""

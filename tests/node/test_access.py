@@ -288,6 +288,15 @@ def test_settings_that_would_let_anybody_in_are_refused(given: dict[str, Any]) -
         AccessSettings(**given)
 
 
+async def test_the_environment_sets_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRABECULA_OIDC_ISSUER", ISSUER)
+    monkeypatch.setenv("TRABECULA_OIDC_AUDIENCE", AUDIENCE)
+    monkeypatch.setenv("TRABECULA_OIDC_KEYS", str(jwks(tmp_path, SIGNING)))
+    monkeypatch.setenv("TRABECULA_OIDC_ROLE_NAMES", '{"KBA": "clinician"}')
+    access = access_of(AccessSettings(keys=None), MemoryAudit())
+    assert (await access.principal(f"Bearer {token(roles=['KBA'])}")).roles == {"clinician"}
+
+
 def test_keys_that_come_over_an_open_line_are_refused() -> None:
     settings = AccessSettings(oidc_issuer=ISSUER, oidc_audience=AUDIENCE, oidc_keys="http://sso.hospital.example/jwks")
     with pytest.raises(AccessError, match="https"):

@@ -148,21 +148,22 @@ async def test_a_stop_ends_streams_and_finishes_what_was_begun() -> None:
 
 
 async def test_a_sender_that_does_not_finish_its_head_is_cut_off() -> None:
-    async with serving(MemoryNode(), head_within=0.2) as (asking, server, _), asyncio.timeout(PATIENCE):
-        host, _, port = server.address.rpartition(":")
-        for begun in (b"", b"POST /v1/ev", b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "):
-            reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(begun)
-            assert await _ended(reader)
-            writer.close()
+    begun = (b"", b"POST /v1/ev", b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+    async with serving(MemoryNode(), head_within=1.0) as (asking, server, _), asyncio.timeout(PATIENCE):
+        assert all(await asyncio.gather(*(_is_cut_off(server, each) for each in begun)))
         assert (await asking.get("/healthz")).status_code == 200
 
 
-async def _ended(reader: asyncio.StreamReader) -> bool:
+async def _is_cut_off(server: HttpServer, begun: bytes) -> bool:
+    host, _, port = server.address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(begun)
     try:
         return await reader.read() == b""
     except ConnectionResetError:
         return True
+    finally:
+        writer.close()
 
 
 async def test_a_slow_body_holds_up_nobody_else() -> None:
