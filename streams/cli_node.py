@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from schemas.wire import encode
 from streams.service import Service
-from streams.settings import load_settings
+from streams.settings import SettingsError, load_settings
 
 if TYPE_CHECKING:
     from streams.node.serve import Running
@@ -67,7 +68,12 @@ def serve_command(
         raise typer.BadParameter("needs both --mllp-certificate and --mllp-key", param_hint="--mllp-certificate")
     clients = frozenset(mllp_client or ())
     delivery = DeliverySettings() if receivers is None else load_receivers(receivers)
-    listen = Listen(http, mllp, AccessSettings(keys=keys), mllp_tls=tls, mllp_clients=clients, delivery=delivery)
+    try:
+        access = AccessSettings(keys=keys)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SettingsError(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    listen = Listen(http, mllp, access, mllp_tls=tls, mllp_clients=clients, delivery=delivery)
     _run(serve(Service(settings), data, listen, announce))
 
 
