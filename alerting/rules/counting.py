@@ -184,10 +184,11 @@ def held(exposure: Ledger, day: date, recent: int, pause: int, calendar: Calenda
     """Exposure is recent until midnight of L + `recent`, L the last exposed day; a day before that prolongs it."""
     last: date | None = day
     pauses: list[tuple[datetime, datetime | None]] = []
+    near = ONE_DAY if min(recent, pause) > 1 else timedelta(0)
     for s in exposure.stretches[exposure.index(day) :]:
         if last is None or (s.last is not None and s.last <= last):
             continue
-        if s.first > last:
+        if s.first - last > near:
             if s.begins >= calendar.midnight(last, recent):
                 break
             if s.begins > calendar.midnight(last, pause):

@@ -4,7 +4,7 @@ Source: docs/intervals.md HEP-01 to HEP-04 and HEP-06; docs/evidence.md 2.4 and 
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -33,7 +33,7 @@ from schemas.facts import Fact, RecordKey, clinical_time
 from schemas.intervals import Evidence, Interval, Intervals, Severity
 from schemas.rulepack import RulePack
 from schemas.tables import Tables
-from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, ledger, winners
+from schemas.views import ANSWERS, EPISODES, PREGNANCIES, Ledger, Stretch, ledger, winners
 
 _DENSITIES = winners("bone_density")
 _UFH, _LMWH = ledger("heparin_ufh"), ledger("lmwh")
@@ -47,14 +47,23 @@ def _course(count: Counted, first: Counted, exposure: Ledger, drug: str, unit: s
     mean = None if count.mean is None else round(float(count.mean))
     course = Evidence(f"{drug} course", value=mean, unit=unit, begins=first.begins, ends=count.begins)
     counted_days = exposure.stretches[exposure.index(first.day) : exposure.index(count.day) + 1]
-    latest: dict[RecordKey, Fact] = {}
-    for fact in sorted({f for s in counted_days for f in s.facts}, key=_when, reverse=True):
-        latest.setdefault(fact.key, fact)
     records = tuple(
-        Evidence(f"{drug} record", f.record_id, f.event_id, f.source)
-        for f in reversed(tuple(latest.values())[:_MOST_RECORDS])
+        Evidence(f"{drug} record", f.record_id, f.event_id, f.source) for f in _latest(counted_days, _MOST_RECORDS)
     )
     return (course, *records)
+
+
+def _latest(stretches: Sequence[Stretch], most: int) -> list[Fact]:
+    """The latest facts of some stretches by clinical time, of each record the latest."""
+    known: dict[RecordKey, Fact] = {}
+    for s in reversed(stretches):
+        for fact in s.facts:
+            if (before := known.get(fact.key)) is None or _when(before) < _when(fact):
+                known[fact.key] = fact
+        # Nothing that exposes on the days before has its time at or after the beginning of this one.
+        if len(known) >= most and sum(_when(f)[0] >= s.begins for f in known.values()) >= most:
+            break
+    return sorted(known.values(), key=_when)[-most:]
 
 
 def _when(fact: Fact) -> tuple[datetime, RecordKey, datetime]:
