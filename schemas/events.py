@@ -4,9 +4,9 @@ Every instant carries an offset; a day is a day of the site's time zone. Names f
 Unknown fields are ignored here and counted by the intake.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, Strict, TypeAdapter, WithJsonSchema
+from pydantic import Field, Strict, TypeAdapter, WithJsonSchema, model_validator
 
 from schemas.event_parts import Act, Code, Event, Model, Quantity, Recorded, ReferenceRange, Side
 from schemas.values import Day, Identifier, Instant, Number, Text
@@ -256,13 +256,23 @@ class CareOrder(Event):
 
 
 class Patient(Act):
-    """Who the patient is. `name` is shown to those who may see it and read by no rule."""
+    """Who the patient is. `name` is shown to those who may see it and read by no rule.
+
+    Without a `record_id` it speaks of `patient/<patient_id>`: a later word takes an earlier one back.
+    """
 
     kind: Literal["patient"]
     birth_date: Day | None = None
     sex: Literal["female", "male", "other", "unknown"] | None = None
     name: Text | None = None
     deceased_at: Instant | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_record(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("record_id") is None:
+            return {**given, "record_id": f"patient/{given.get('patient_id')}"[:256]}
+        return given
 
 
 class PatientMerge(Act):
