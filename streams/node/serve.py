@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from alerting.delivery.settings import DeliverySettings
 from streams.node.access import access_of, is_loopback
@@ -81,6 +82,22 @@ class _MllpCounts:
         yield family
 
 
+class _Lags:
+    """How far each receiver is behind, as a metric."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+
+    def collect(self) -> Iterator[Metric]:
+        """The family of the receivers (a prometheus_client collector)."""
+        family = GaugeMetricFamily(
+            "trabecula_delivery_lag_seconds", "Age of the oldest notice that waits and should not.", labels=["receiver"]
+        )
+        for name, seconds in self._delivery.lags():
+            family.add_metric([name], seconds)
+        yield family
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A node that takes messages, and the addresses in use."""
@@ -105,6 +122,7 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
     try:
         engine = Engine(store, service.monitor, service.tables, service.settings.site, clock=clock)
         reading = Reading(data)
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes the addresses of receivers
         metrics, counts = Metrics(), _MllpCounts()
         metrics.registry.register(counts)
         settings = HttpSettings(
@@ -117,6 +135,7 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
         engine.start()
         delivery = Delivery(listen.delivery, store, engine, service.settings.site.time_zone, clock=clock)
         await delivery.start()
+        metrics.registry.register(_Lags(delivery))
         mllp = await _mllp(engine, mllp_host, mllp_port, listen, counts)
         outbox = Reading(data)  # of its own: a reader is asked by one thread
         ringing = asyncio.create_task(_ring(outbox, application.state.node.doorbell.ring))

@@ -98,6 +98,7 @@ def test_notices_are_delivered_to_a_file_in_order_and_once(tmp_path: Path) -> No
     with node(tmp_path / "data", "--receivers", str(receivers)) as first:
         first.post("/v1/events", course())
         assert [n["rule_id"] for n in lines(told, 1)] == ["HEP-02"]
+        assert 'trabecula_delivery_lag_seconds{receiver="file"} 0.0' in first.get("/metrics")
     with node(tmp_path / "data", "--receivers", str(receivers)) as second:
         second.post("/v1/events", course("MRN-2"))
         assert [n["patient_id"] for n in lines(told, 2)] == ["MRN-1", "MRN-2"]
