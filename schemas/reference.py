@@ -3,7 +3,7 @@
 Rows of one analyte and phase differ by assay; rules that need one figure take the highest upper limit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -50,7 +50,7 @@ class Limits:
         return min(known, key=lambda limit: limit.low or Decimal(0), default=None)
 
     def plausible(self, observation: Observation, measured: Measured) -> bool:
-        """False where the value lies more than a hundredfold outside; True where nothing is published."""
+        """False where a result lies a hundredfold outside, or a measurement outside; True where nothing is known."""
         bounds = self.plausible_range.get((observation.name, measured.quantity))
         return bounds is None or bounds[0] <= measured.value <= bounds[1]
 
@@ -64,8 +64,16 @@ def packaged(units: Units) -> Limits:
         phase, quantity = (limit.analyte, limit.phase), (limit.analyte, limit.quantity)
         by_phase[phase] = (*by_phase.get(phase, ()), limit)
         by_quantity[quantity] = (*by_quantity.get(quantity, ()), limit)
-    ranges = {key: _plausible_range(limits) for key, limits in by_quantity.items()}
-    return Limits(published, by_phase, {key: bounds for key, bounds in ranges.items() if bounds is not None})
+    ranges = {key: bounds for key, limits in by_quantity.items() if (bounds := _plausible_range(limits)) is not None}
+    return Limits(published, by_phase, ranges | dict(_measurements(units)))
+
+
+def _measurements(units: Units) -> Iterator[tuple[tuple[str, str], tuple[Decimal, Decimal]]]:
+    """How small and how large a height, a weight or a body mass index may be."""
+    for row in rows("schemas.units", "measurements.csv"):
+        pair, low, high = units.pairs[row["measure"], row["unit"]], number(row["low"]), number(row["high"])
+        if low is not None and high is not None:
+            yield (row["measure"], pair.quantity), (pair.measure(low, "").value, pair.measure(high, "").value)
 
 
 def _limit(row: Mapping[str, str], units: Units) -> Limit:

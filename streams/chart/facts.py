@@ -250,7 +250,10 @@ _MEASURES: Final = {
 
 
 def _measurement(e: events.Measurement, tables: Tables) -> Kept:
-    measured = tables.measure(_MEASURES[e.measure], e.value, e.unit)
+    seen = _MEASURES[e.measure]
+    measured = tables.measure(seen, e.value, e.unit)
+    if measured is not None and not tables.plausible(seen, measured):
+        measured = None  # 1.65 cm is a height in metres: no rule can tell, so none reads it
     return facts.Measured(
         status=e.record_status,
         measure=e.measure,
