@@ -71,8 +71,9 @@ class Lifecycle:
                 changes += self._gone(known, after, stands, hidden, intervals, now, cause)
             elif known.state in _ENDED and key not in stands and key not in hidden and cause.event_id:
                 changes += self._never_was(known, after, intervals, now, cause)
+        taken_back = any(change.transition == "withdrawn" for change in changes)
         for key in sorted(stands):
-            changes += self._there(stands[key], after, now, cause)
+            changes += self._there(stands[key], after, now, cause, taken_back=taken_back)
         return after, changes
 
     def due(self, told: Iterable[Told]) -> Iterable[datetime]:
@@ -145,7 +146,9 @@ class Lifecycle:
 
     # ---- an alert that stands
 
-    def _there(self, s: Standing, after: dict[str, Told], now: datetime, cause: Cause) -> Iterable[Change]:
+    def _there(
+        self, s: Standing, after: dict[str, Told], now: datetime, cause: Cause, *, taken_back: bool
+    ) -> Iterable[Change]:
         known = after.get(s.alert_id)
         if known is None:
             yield self._tell("raised", s, None, after, now)
@@ -155,7 +158,7 @@ class Lifecycle:
         if known.state == "transferred":  # it comes back from where it went: whoever was told then is not told again
             known = after[s.alert_id] = msgspec.structs.replace(known, state="open")
         if known.state not in STANDING:
-            yield from self._back(s, known, after, now, cause)
+            yield from self._back(s, known, after, now, cause, taken_back=taken_back)
             return
         if s.effective_at != known.effective_at:
             known = after[s.alert_id] = msgspec.structs.replace(known, effective_at=s.effective_at)
@@ -187,10 +190,16 @@ class Lifecycle:
         after[s.alert_id] = told
         return Change(transition, told, s.interval, corrects=corrects)
 
-    def _back(self, s: Standing, known: Told, after: dict[str, Told], now: datetime, cause: Cause) -> Iterable[Change]:
-        """It stands again: within the cool-down untold, unless it is more severe or its end was taken back."""
+    def _back(
+        self, s: Standing, known: Told, after: dict[str, Told], now: datetime, cause: Cause, *, taken_back: bool
+    ) -> Iterable[Change]:
+        """It stands again: within the cool-down untold, unless it is more severe or its end was taken back.
+
+        Topic: an end is taken back when the same finding goes on over it, or when what superseded it was withdrawn.
+        """
         cooling = known.ended_at is not None and now < known.ended_at + self.cool_down[known.severity]
-        undone = cause.event_id is not None and s.effective_at == known.effective_at
+        same = cause.event_id is not None and s.effective_at == known.effective_at
+        undone = same and (known.state == "resolved" or taken_back)
         anew = known.state == "withdrawn" or undone or _rank(s.severity) > _rank(known.severity)
         if cooling and not anew:
             after[s.alert_id] = msgspec.structs.replace(

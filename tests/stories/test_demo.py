@@ -58,7 +58,7 @@ def test_ordinary_traffic_raises_nothing_that_anybody_is_told() -> None:
         (
             "30405",
             [
-                ("02-12 00:00", "HEP-01", "raised"),
+                ("03-01 06:10", "HEP-01", "raised"),
                 ("03-05 00:00", "HEP-01", "superseded"),
                 ("03-05 00:00", "HEP-02", "raised"),
                 ("03-05 08:20", "HEP-02", "acknowledged"),
@@ -67,7 +67,7 @@ def test_ordinary_traffic_raises_nothing_that_anybody_is_told() -> None:
         (
             "30377",
             [
-                ("01-01 00:00", "HEP-02", "escalated"),
+                ("03-01 06:10", "HEP-02", "raised"),
                 ("03-09 00:00", "HEP-02", "superseded"),
                 ("03-09 00:00", "HEP-04", "raised"),
                 ("03-09 04:00", "HEP-04", "escalated"),
