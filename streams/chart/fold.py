@@ -114,7 +114,7 @@ def _kept(known: dict[RecordKey, _Entries], key: RecordKey, entries: _Entries) -
 class Facts:
     """An immutable set of facts, kept by record and by group."""
 
-    __slots__ = ("_event_ids", "by_group", "late", "records", "unclear")
+    __slots__ = ("by_group", "late", "records", "unclear")
 
     def __init__(
         self,
@@ -122,10 +122,7 @@ class Facts:
         by_group: dict[str, Records] | None = None,
         late: dict[RecordKey, tuple[LateEntry, ...]] | None = None,
         unclear: dict[RecordKey, tuple[UnclearResult, ...]] | None = None,
-        event_ids: set[tuple[str, str]] | None = None,
     ) -> None:
-        # Grows with every set made from this one: what is not in it was never said, what is has to be looked up.
-        self._event_ids = set() if event_ids is None else event_ids
         self.records = by_record or {}
         self.by_group = by_group or {}
         self.late = late or {}
@@ -142,10 +139,9 @@ class Facts:
         return record is not None and fact in record.versions
 
     def reused(self, fact: Fact) -> bool:
-        """Another fact of this source has the same event_id but other content."""
-        if (fact.source, fact.event_id) not in self._event_ids:
-            return False
-        return any(v.event_id == fact.event_id and v.source == fact.source and v != fact for v in self)
+        """Another fact of this source has the same event_id and record but other content."""
+        record = self.records.get(fact.key)
+        return record is not None and any(v.event_id == fact.event_id and v != fact for v in record.versions)
 
     def with_fact(self, fact: Fact) -> tuple["Facts", dict[str, Any]]:
         """The set with one more fact, and the base values that changed (none if it was there)."""
@@ -165,8 +161,7 @@ class Facts:
         unclear = _kept(self.unclear, record.key, unclear_results(record))
         if unclear is not self.unclear or (unclear and concerned(unclear, record)):
             changed[UNCLEAR.key] = with_next(unclear.values(), by_group)
-        self._event_ids.add((fact.source, fact.event_id))
-        return Facts({**self.records, fact.key: record}, by_group, late, unclear, self._event_ids), changed
+        return Facts({**self.records, fact.key: record}, by_group, late, unclear), changed
 
     @classmethod
     def of(cls, facts: Iterable[Fact]) -> "Facts":
@@ -181,8 +176,7 @@ class Facts:
                 by_group.setdefault(name, []).append(by_record[key])
         late = {key: entries for key, record in by_record.items() if (entries := _late(record))}
         unclear = {key: found for key, record in by_record.items() if (found := unclear_results(record))}
-        event_ids = {(fact.source, fact.event_id) for found in versions.values() for fact in found}
-        return cls(by_record, {name: tuple(found) for name, found in by_group.items()}, late, unclear, event_ids)
+        return cls(by_record, {name: tuple(found) for name, found in by_group.items()}, late, unclear)
 
     def base_values(self) -> dict[str, Any]:
         """The base values of all groups that hold something."""
