@@ -1,6 +1,7 @@
 """Settings of a site: a flag beats the environment (TRABECULA_...), which beats the TOML file of `--config`."""
 
 import tomllib
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from schemas.values import instant
 from streams.intake.site import Site
 
 
@@ -44,7 +46,25 @@ class Settings(BaseSettings):
     tables: Path | None = None
     """A TOML file of the site's own codes and units."""
     rules: Path | None = None
-    """A TOML file of the site's overrides of the rule pack."""
+    """A TOML file of the site's overrides of the rule pack, or a pack of its own."""
+    until: datetime | None = None
+    """Let the clock of a replay run on to this instant."""
+    final: bool = False
+    """Of a replay, print the standing alerts instead of the notices."""
+    as_given: bool = False
+    """Of a replay, keep the order of the files."""
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _instant(cls, given: object) -> object:
+        return instant(given) if isinstance(given, str) else given
+
+    @field_validator("until")
+    @classmethod
+    def _with_offset(cls, at: datetime | None) -> datetime | None:
+        if at is not None and at.tzinfo is None:
+            raise ValueError("expected an instant with an offset, e.g. 2025-04-06T00:00:00Z")
+        return at
 
     @field_validator("time_zone")
     @classmethod

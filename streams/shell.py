@@ -30,6 +30,7 @@ class Report:
     messages: int = 0
     events: int = 0
     refusals: int = 0
+    refused_whole: int = 0
     ignored: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
     became: Counter[str] = field(default_factory=Counter)
@@ -41,13 +42,20 @@ class Report:
         """Take note of a message's outcome."""
         self.messages += 1
         self.events += len(reading.translation.events)
-        self.ignored.update(reading.translation.ignored)
-        self.counted.update(reading.translation.counted)
+        if reading.translation.ignored or reading.translation.counted:
+            self.ignored.update(reading.translation.ignored)
+            self.counted.update(reading.translation.counted)
+        self.refused_whole += reading.translation.refused_whole
         for refusal in reading.translation.refusals:
             self.refusals += 1
             line = {"refused": refusal.refused, "reason": refusal.reason, "where": f"{reading.place} {refusal.where}"}
             sys.stderr.buffer.write(encode(line) + b"\n")
             sys.stderr.flush()
+
+    @property
+    def all_refused(self) -> bool:
+        """There were messages, and nothing could be made of any."""
+        return 0 < self.messages == self.refused_whole
 
     def cannot_read(self, message: str) -> None:
         """Take note of a file that cannot be read."""

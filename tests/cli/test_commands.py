@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import alerting
 from tests.cli.running import trabecula, written
 from tests.events import back_pain, heparin, pregnancy
 
@@ -175,6 +176,8 @@ def test_an_unreadable_file_is_named_and_ends_with_status_two(tmp_path: Path, co
     ("arguments", "says"),
     [
         (("replay", "--until", "yesterday"), "offset"),
+        (("replay", "--until", "yesterday"), "--until"),
+        (("explain", "--patient", "P", "--at", "yesterday"), "--at"),
         (("replay", "--time-zone", "Mars/Olympus"), "time_zone"),
         (("replay", "--no-such-flag"), "No such option"),
         (("replay", "--rules", "absent.toml"), "absent.toml"),
@@ -239,6 +242,13 @@ def test_a_site_overrides_a_limit_with_a_reason_and_the_notice_says_so(course: P
         ("version = '1'\n[rules.HEP-01.limits.exposed_weeks]\nvalue = 4\nreason = 'x'\n", "exposed_days"),
         ("version = '1'\n[rules.HEP-01.limits.exposed_days]\nvalue = 'two'\nreason = 'x'\n", "HEP-01"),
         ("version = \n", "site.toml"),
+        ("version = '1'\n[rules.HEP-01]\nmode = 'shadow'\n", "HEP-01.mode is changed without a `reason`"),
+        ("version = '1'\n[rules.HEP-01]\nseverity = 'warning'\nreason = ' '\n", "HEP-01.severity"),
+        ("version = '1'\n[lifecycle.cool_down_warning]\nvalue = 7\n", "lifecycle.cool_down_warning"),
+        ("version = '1'\n[lifecycle.cool_down]\nvalue = 7\nreason = 'x'\n", "cool_down_warning"),
+        ("version = '1'\n[rules.HEP-01]\nsentence = 'For {weeks}.'\nreason = 'x'\n", "{weeks} cannot be filled in"),
+        ("version = '1'\n[rules.HEP-01]\nsentence = 'For {mean.'\nreason = 'x'\n", "HEP-01.sentence"),
+        ("version = '1'\n[rules]\nHEP-01 = 3\n", "rules.HEP-01: expected a table"),
     ],
 )
 def test_a_site_file_that_cannot_be_used_fails_its_check(tmp_path: Path, content: str, says: str) -> None:
@@ -247,6 +257,55 @@ def test_a_site_file_that_cannot_be_used_fails_its_check(tmp_path: Path, content
     ran = trabecula("rules", "check", site)
     assert ran.status == 1
     assert says in ran.err
+
+
+def _whole(folder: Path, *, without: str = "", more: str = "") -> Path:
+    """A pack of its own: the packaged one under another version, each figure as it is there."""
+    files = sorted((Path(alerting.__file__).parent / "pack").glob("*.toml"))
+    text = "\n".join(file.read_text("utf-8") for file in files).replace('version = "2026.1"', 'version = "ours"')
+    file = folder / "pack.toml"
+    file.write_text(text.replace(f"[rules.{without}]", "[rules.NEW-01]").replace(f"[rules.{without}.", more), "utf-8")
+    return file
+
+
+def test_a_whole_pack_is_taken_as_it_is(tmp_path: Path, course: Path) -> None:
+    pack = _whole(tmp_path)
+    assert trabecula("rules", "check", pack).status == 0
+    ran = trabecula("replay", course, "--rules", pack, "--until", "2025-04-01T00:00:00Z")
+    assert {n["rulepack"]["version"] for n in ran.lines} == {"ours"}
+
+
+def test_a_pack_that_names_a_rule_without_code_is_refused(tmp_path: Path) -> None:
+    ran = trabecula("rules", "check", _whole(tmp_path, without="HEP-06", more="[rules.NEW-01."))
+    assert ran.status == 1
+    assert "NEW-01" in ran.err
+    assert "no code" in ran.err
+
+
+def test_a_setting_is_a_flag_the_environment_or_a_line_of_the_file(course: Path) -> None:
+    """A flag beats the environment, which beats the file."""
+    config = course.parent / "site.toml"
+    config.write_text('until = "2025-04-06T00:00:00Z"\nfinal = true\n')
+    file = trabecula("replay", course, "--config", config)
+    assert [(a["rule_id"], a["state"]) for a in file.lines] == [("HEP-02", "open")]
+    environment = trabecula("replay", course, "--config", config, until="2025-04-01T00:00:00Z", as_given="true")
+    assert [a["rule_id"] for a in environment.lines] == ["HEP-01"]
+    flags = ("--no-final", "--until", "2025-03-30T00:00:00Z")
+    flag = trabecula("replay", course, "--config", config, *flags, until="2025-04-01T00:00:00Z")
+    assert [n["transition"] for n in flag.lines] == ["raised"]
+    wrong = trabecula("replay", course, until="yesterday")
+    assert wrong.status == 2
+    assert "setting until" in wrong.err
+
+
+@pytest.mark.parametrize("command", ["replay", "translate"])
+def test_input_of_which_every_message_is_refused_is_unreadable(tmp_path: Path, course: Path, command: str) -> None:
+    wrong = tmp_path / "wrong.ndjson"
+    wrong.write_text('{"kind": "horoscope"}\n{"kind": "tarot"}\n')
+    ran = trabecula(command, wrong)
+    assert ran.status == 2
+    assert "trabecula: every message was refused" in ran.err
+    assert trabecula(command, wrong, course).status == 0
 
 
 def test_schema_writes_its_documents(tmp_path: Path) -> None:
