@@ -64,10 +64,17 @@ class Monitor:
     def chart(self, patient_id: str, facts: Iterable[Fact] = (), told: Mapping[str, Told] | None = None) -> Chart:
         """A chart of these facts, derived from nothing else."""
         found = Facts.of(facts)
+        if not len(found) and not told:
+            return self._new(patient_id)
         ids = (patient_id, *sorted({f.origin for f in found} - {patient_id}))
         values, _ = self.plan.derive_again(self._empty, {**found.base_values(), PATIENT_IDS.key: ids})
-        made = Chart(patient_id, found, dict(told or {}), values, ids)
-        made.settled = not (len(found) or told)  # without facts nothing holds
+        return Chart(patient_id, found, dict(told or {}), values, ids)
+
+    def _new(self, patient_id: str) -> Chart:
+        """A chart without facts: nothing holds, whoever it is of."""
+        ids = (patient_id,)
+        made = Chart(patient_id, Facts(), {}, self._empty.with_changes({PATIENT_IDS.key: ids}), ids)
+        made.settled = True
         return made
 
     def with_fact(self, chart: Chart, fact: Fact) -> Chart | None:

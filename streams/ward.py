@@ -136,10 +136,11 @@ class Ward:
         if isinstance(fact.payload, Unread):
             self.counts["unmapped_code"] += 1
             self.unmapped[fact.payload.system] += 1
-        if self._is_erased(fact):
+        reached = self._reaches(fact)
+        if not reached:
             self.counts["erased"] += 1
             return []
-        held = [(self.charts.get(s) or self.monitor.chart(s)) for s in self._reaches(fact)]
+        held = [(self.charts.get(s) or self.monitor.chart(s)) for s in reached]
         changed = [chart for before in held if (chart := self.monitor.with_fact(before, fact)) is not None]
         if not changed:
             self.counts["duplicate"] += 1
@@ -154,14 +155,14 @@ class Ward:
 
         Topic: an answer given while two identities were one speaks to both, and stays with both when they are parted.
         """
-        if self._is_erased(fact):
+        if self._erasures and self._is_erased(fact):
             return []
-        owners = {self.people.survivor(fact.origin)}
-        if isinstance(fact.payload, Response):
-            kin = self.people.kin(fact.origin)
-            then = self.people.as_of(fact.recorded_at) if len(kin) > 1 else self.people
-            owners |= {self.people.survivor(k) for k in kin if then.survivor(k) == fact.origin}
-        return sorted(owners)
+        owner = self.people.survivor(fact.origin)
+        if not isinstance(fact.payload, Response):
+            return [owner]
+        kin = self.people.kin(fact.origin)
+        then = self.people.as_of(fact.recorded_at) if len(kin) > 1 else self.people
+        return sorted({owner, *(self.people.survivor(k) for k in kin if then.survivor(k) == fact.origin)})
 
     def _decide(self, charts: list[Chart], now: datetime, cause: Cause) -> list[Notice]:
         decided, notices = self.monitor.decide(charts, now, cause, self.people.survivor)
