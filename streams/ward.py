@@ -155,7 +155,7 @@ class Ward:
 
         Topic: an answer given while two identities were one speaks to both, and stays with both when they are parted.
         """
-        if self._erasures and self._is_erased(fact):
+        if self._is_erased(fact):
             return []
         owner = self.people.survivor(fact.origin)
         if not isinstance(fact.payload, Response):
