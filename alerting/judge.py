@@ -3,6 +3,7 @@
 `explain` runs the same rule with a trace; nothing is judged in a second place.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -52,6 +53,13 @@ class Trace:
             nearer = known is None or condition.met or _distance(condition) <= _distance(known)
             if nearer:
                 self.conditions[condition.name] = condition
+
+    def add_together(self, conditions: Iterable[Condition]) -> None:
+        """Keep comparisons that must be met at once, as they were the last time that no more of them were met."""
+        made = [c for c in conditions if self.until is None or c.on is None or c.on <= self.until]
+        known = [self.conditions[c.name] for c in made if c.name in self.conditions]
+        if sum(c.met for c in made) >= sum(c.met for c in known):
+            self.conditions |= {c.name: c for c in made}
 
 
 def _distance(condition: Condition) -> Decimal:
@@ -103,6 +111,17 @@ class Judge:
         met = value is not None and value < limit
         return self._told(name, "<", value, met) if self.trace else met
 
+    def together(self, least: Iterable[tuple[str, Known]]) -> bool:
+        """Every value >= its limit; when told, all of them of one and the same day, met or not."""
+        if self.trace is None:
+            return all(self.at_least(name, value) for name, value in least)
+        made = [
+            self._compared(name, ">=", value, value is not None and value >= self._values[name])
+            for name, value in least
+        ]
+        self.trace.add_together(made)
+        return all(c.met for c in made)
+
     def condition(self, name: str, met: bool, value: str | None = None) -> bool:  # noqa: FBT001 - it is what is told
         """A condition that is no comparison of numbers, in the clinic's words."""
         if self.trace:
@@ -120,22 +139,21 @@ class Judge:
             self.trace.on = day
 
     def _told(self, name: str, comparison: Comparison, value: Known, met: bool) -> bool:  # noqa: FBT001 - as above
-        limit: Limit = self.text.limits[name]
-        away = None if value is None else "0" if met else str(abs(limit.value - value))
         if self.trace:
-            said = None if value is None else str(value)
-            self.trace.add(
-                Condition(
-                    limit.name,
-                    comparison,
-                    met,
-                    said,
-                    str(limit.value),
-                    limit.unit,
-                    limit.flag,
-                    limit.citation,
-                    away,
-                    self.trace.on,
-                )
-            )
+            self.trace.add(self._compared(name, comparison, value, met))
         return met
+
+    def _compared(self, name: str, comparison: Comparison, value: Known, met: bool) -> Condition:  # noqa: FBT001 - as above
+        limit: Limit = self.text.limits[name]
+        return Condition(
+            limit.name,
+            comparison,
+            met,
+            value=None if value is None else str(value),
+            limit=str(limit.value),
+            unit=limit.unit,
+            flag=limit.flag,
+            citation=limit.citation,
+            distance=None if value is None else "0" if met else str(abs(limit.value - value)),
+            on=self.trace.on if self.trace else None,
+        )

@@ -36,6 +36,7 @@ class Explanation(BaseModel):
     """What one rule makes of a chart at an instant.
 
     `outcome`: stands, superseded, closed (answered or worked up), ended, to_come, or not_met.
+    `alerts`: those that stand, one an episode, the first begun first; `superseded_by`: the rules that hide it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,14 +48,17 @@ class Explanation(BaseModel):
     ended_at: datetime | None = None
     out_of_scope: tuple[str, ...] = ()
     conditions: tuple[ExplainedCondition, ...] = ()
-    alert: Alert | None = None
+    alerts: tuple[Alert, ...] = ()
+    superseded_by: tuple[str, ...] = ()
 
 
 def explain(monitor: Monitor, chart: Chart, at: datetime, rules: Iterable[Rule]) -> list[Explanation]:
     """Each rule's account of the chart at an instant."""
     findings = findings_of(chart.patient_id, chart.values, monitor.rules, chart.deceased_at())
     _, hidden = standing(findings, monitor.pack, at)
-    alerts = {a.rule_id: a for a in monitor.alerts(chart, at)}
+    alerts: dict[str, list[Alert]] = {}
+    for alert in sorted(monitor.alerts(chart, at), key=lambda a: a.effective_at):
+        alerts.setdefault(alert.rule_id, []).append(alert)
     return [_explained(monitor, chart, rule, findings, alerts, hidden, at) for rule in rules]
 
 
@@ -63,7 +67,7 @@ def _explained(
     chart: Chart,
     rule: Rule,
     findings: Findings,
-    alerts: dict[str, Alert],
+    alerts: dict[str, list[Alert]],
     hidden: frozenset[str],
     at: datetime,
 ) -> Explanation:
@@ -92,17 +96,27 @@ def _explained(
             )
             for c in trace.conditions.values()
         ),
-        alert=alerts.get(rule.id),
+        alerts=tuple(alerts.get(rule.id, ())),
+        superseded_by=_hiding(monitor, rule, findings, at) if outcome == "superseded" else (),
     )
 
 
+def _hiding(monitor: Monitor, rule: Rule, findings: Findings, at: datetime) -> tuple[str, ...]:
+    """The findings that hold and hide a rule's alert, as alerting.standing has it."""
+    shadow = monitor.pack.rules[rule.id].mode == "shadow"
+    seen = (
+        r for r in rule.superseded_by if r in monitor.pack.rules and (shadow or monitor.pack.rules[r].mode == "live")
+    )
+    return tuple(r for r in seen if any(i.holds(at) for i in findings.of(r, None)))
+
+
 def _outcome(
-    rule: Rule, findings: Findings, alerts: dict[str, Alert], hidden: frozenset[str], at: datetime
+    rule: Rule, findings: Findings, alerts: dict[str, list[Alert]], hidden: frozenset[str], at: datetime
 ) -> tuple[str, datetime | None, datetime | None]:
     pairs = [pair for r, found in findings.by_rule if r.id == rule.id for pair in found]
     own = [i for _, i in pairs]
     if rule.id in alerts:
-        return "stands", alerts[rule.id].effective_at, None
+        return "stands", alerts[rule.id][0].effective_at, None
     holding = [i for i in own if i.stands(at)]
     if holding and any(alert_id(findings.patient_id, episode, rule.id) in hidden for episode, _ in pairs):
         return "superseded", holding[0].began, None
@@ -127,12 +141,15 @@ def in_words(explanation: Explanation) -> str:
             if explanation.outcome == "stands"
             else (f" ({explanation.effective_at.isoformat()})")
         )
+    if explanation.superseded_by:
+        head += f" by {', '.join(explanation.superseded_by)}"
     lines = [head]
-    if explanation.alert:
-        lines.append(f"  {explanation.alert.severity}, {explanation.alert.state}: {explanation.alert.sentence}")
+    lines += [
+        f"  {a.severity}, {a.state}, since {a.effective_at.isoformat()}: {a.sentence}" for a in explanation.alerts
+    ]
     lines += [f"  out of scope: {words}" for words in explanation.out_of_scope]
     lines += [f"  {_in_words(c)}" for c in explanation.conditions]
-    lines += [f"  asked: {q}" for q in (explanation.alert.open_questions if explanation.alert else ())]
+    lines += [f"  asked: {q}" for q in dict.fromkeys(q for a in explanation.alerts for q in a.open_questions)]
     return "\n".join(lines)
 
 

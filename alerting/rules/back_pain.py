@@ -85,7 +85,7 @@ class _Window:
         after = days_after_delivery(p, day)
         return self.judge.at_most("window_after_delivery", after) or (
             self.judge.condition("lactating on that day", self.pregnancies.fed(day))
-            and self.judge.at_most("window_lactating", after)
+            & self.judge.at_most("window_lactating", after)
         )
 
     def numbed(self, day: date) -> bool:

@@ -100,7 +100,7 @@ def _in_scope(chart: Reader, judge: Judge, at: datetime) -> bool:
             judge.out_of_scope("age unknown, and no pregnancy on record")
         return recorded and not _pregnant(chart, judge, at)
     years = completed_years(born, day)
-    of_age = judge.at_least("youngest", years) and judge.at_most("oldest", years)
+    of_age = judge.at_least("youngest", years) & judge.at_most("oldest", years)
     return of_age and not _pregnant(chart, judge, at)
 
 

@@ -106,7 +106,7 @@ def _why(judge: Judge, said: SaidDose) -> str | None:
 
 
 def _outside(judge: Judge, drug: Order | Dose | Supply) -> bool:
-    return judge.below("enoxaparin_least", drug.dose) or judge.more_than("enoxaparin_most", drug.dose)
+    return judge.below("enoxaparin_least", drug.dose) | judge.more_than("enoxaparin_most", drug.dose)
 
 
 def _interval(

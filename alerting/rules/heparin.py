@@ -104,6 +104,8 @@ class _Tier(NamedTuple):
     dose: str = "mean_daily_dose"
 
     def reached(self, judge: Judge, day: Counted, mean: Decimal | None) -> bool:
+        if judge.trace is not None:  # both are told, as they are on one day
+            return judge.together(((self.days, day.days), (self.dose, mean)))
         return judge.at_least(self.days, day.days) and judge.at_least(self.dose, mean)
 
     def may_come(self, judge: Judge, day: Counted, mean: Decimal | None) -> bool:

@@ -171,7 +171,7 @@ def _still_high(
     """High, or risen since weaning, in the window after a reported weaning; with the baseline of the rise."""
     weaned = reported_weaning(chart[PREGNANCIES], p, sample.day)
     since = (sample.day - weaned).days if weaned else None
-    if weaned is None or not (judge.at_least("weaned_from", since) and judge.at_most("weaned_to", since)):
+    if weaned is None or not (judge.at_least("weaned_from", since) & judge.at_most("weaned_to", since)):
         return False, None
     high = _above(judge, sample, "premenopausal")
     baseline = series.baseline(sample, judge.days("baseline_from"), since, grouped=False)

@@ -96,7 +96,7 @@ def _of_pregnancy(
             judge.looks_at(day)
             free = first_free_day(treated, day)
             rested = _rested(rests[: i + 1], day, judge.days("window"), calendar)
-            if judge.at_least("rest", rested) and judge.condition("not therapeutically anticoagulated", free == day):
+            if judge.at_least("rest", rested) & judge.condition("not therapeutically anticoagulated", free == day):
                 ended = _ends(rest, limit, treated, calendar.midnight(day))
                 yield _interval(chart, p, rest, Interval(calendar.midnight(day), ended, details=(("days", rested),)))
                 day = calendar.day(ended)

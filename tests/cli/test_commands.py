@@ -199,10 +199,40 @@ def test_explain_says_how_far_each_condition_is_from_its_limit(course: Path) -> 
     stands = trabecula("explain", course, "--patient", "P", "--at", "2025-04-08T00:00:00Z", "--json")
     by_rule = {e["rule_id"]: e for e in stands.lines}
     assert by_rule["HEP-02"]["outcome"] == "stands"
-    assert by_rule["HEP-01"]["outcome"] == "superseded"
+    assert (by_rule["HEP-01"]["outcome"], by_rule["HEP-01"]["superseded_by"]) == ("superseded", ["HEP-02"])
     assert by_rule["SPN-01"]["outcome"] == "not_met"
     assert by_rule["SAF-02"]["out_of_scope"] == ["no bone drug ordered, supplied or given"]
     assert [e["rule_id"] for e in stands.lines if not e["out_of_scope"] and not e["conditions"]] == []
+
+
+def test_explain_shows_both_limits_of_a_tier_as_they_are_on_one_day(tmp_path: Path) -> None:
+    """A day short of 49 the mean is there; of a small dose neither is."""
+    at = ("--patient", "P", "--rule", "HEP-02", "--at")
+    large = written(tmp_path / "large", COURSE)
+    ran = trabecula("explain", large, *at, "2025-04-05T12:00:00Z")
+    assert "not met  exposed days: 48 >= 49 d, 1 d away on 2025-04-05" in ran.out
+    assert "met      mean daily dose: 20000 >= 15000 [IU]/d on 2025-04-05" in ran.out
+    small = written(tmp_path / "small", [pregnancy(30), heparin(42, starts=42, iu=5_000)])
+    ran = trabecula("explain", small, *at, "2025-03-10T12:00:00Z")
+    assert "not met  exposed days: 22 >= 49 d, 27 d away on 2025-03-10" in ran.out
+    assert "not met  mean daily dose: 10000 >= 15000 [IU]/d, 5000 [IU]/d away on 2025-03-10" in ran.out
+
+
+def test_explain_shows_the_alert_of_every_episode(tmp_path: Path) -> None:
+    """Heparin from before the pregnancy on, in the window of exposure of a first course and in the pregnancy."""
+    events = written(
+        tmp_path / "two",
+        [
+            heparin(10, starts=10, record="first"),
+            heparin(70, starts=10, record="first", status="stopped", ends_at="2025-03-17T08:00:00Z"),
+            pregnancy(110, lmp=85, record="pregnancy"),
+            heparin(110, starts=110, record="second"),
+        ],
+    )
+    ran = trabecula("explain", events, "--patient", "P", "--rule", "HEP-02", "--at", "2025-07-10T00:00:00Z", "--json")
+    (found,) = ran.lines
+    assert len({a["episode_id"] for a in found["alerts"]}) == 2
+    assert found["effective_at"] == found["alerts"][0]["effective_at"]
 
 
 def test_explain_of_a_patient_nobody_knows_fails(course: Path) -> None:
