@@ -195,14 +195,16 @@ def _reached(
         return
     recent_days = judge.days("recent_days")
     fewest = 0 if judge.trace else max(counting.fewest(judge) - 1, 0)
-    for count, days in chart[UFH_COUNTS]:
+    for count, shared in chart[UFH_COUNTS]:
+        # Whoever asks why not wants the day asked about, also where no day to come can change the answer.
+        days = tuple(counted(exposure, count, calendar)) if judge.trace else shared
         ended: datetime | None = None
         for day in days[fewest:]:
             judge.looks_at(day.day)
             if ended is not None and day.begins < ended:
                 continue
             if not counting.reached(judge, day):
-                if not counting.may_come(judge, day):
+                if not judge.trace and not counting.may_come(judge, day):
                     break
                 continue
             recent = held(exposure, day.day, recent_days, pause, calendar)
