@@ -1,6 +1,7 @@
 """Law 4: a merge moves everything, an un-merge moves it back."""
 
 import itertools
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -11,9 +12,9 @@ from schemas.events import AnyEvent
 from schemas.identity import alert_id, episode_id
 from streams.intake.ownership import claim
 from streams.intake.site import MemoryDirectory
-from streams.people import People, link_of
+from streams.people import Link, People, link_of
 from tests.events import back_pain, event, heparin, lab, merge, pregnancy, recorded, response, unmerge
-from tests.support import days_from_zero
+from tests.support import days_from_zero, on
 from tests.wards import told
 
 UNTIL = 320
@@ -76,6 +77,53 @@ def test_the_latest_word_on_a_retired_identity_is_its_link() -> None:
     assert People(link for e in links if (link := link_of(e))).survivor("A") == "A"  # type: ignore[arg-type]
     links.append(merge(4, "A", "C"))
     assert People(link for e in links if (link := link_of(e))).survivor("A") == "C"  # type: ignore[arg-type]
+
+
+def _link(event: AnyEvent) -> Link:
+    link = link_of(event)  # type: ignore[arg-type]
+    assert link is not None
+    return link
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 3, st.booleans(), st.integers(0, 12)), max_size=14))
+@settings(max_examples=200, deadline=None)
+def test_one_link_after_the_other_gives_the_people_of_all_links(said: list[tuple[int, int, int, bool, int]]) -> None:
+    """Also where versions of one record speak of several people, and as of any instant."""
+    links = [
+        _link((merge if merged else unmerge)(at, f"p{a}", f"p{b}", record=f"r{record}"))
+        for a, b, at, merged, record in said
+        if a != b
+    ]
+    grown = People()
+    for link in links:
+        grown = grown.with_link(link)
+    names = [f"p{i}" for i in range(10)]
+    whole = People(links)
+    assert grown.links() == whole.links() == sorted(set(links))
+    assert all(link in grown for link in links)
+    assert [grown.survivor(n) for n in names] == [whole.survivor(n) for n in names]
+    assert [grown.kin(n) for n in names] == [whole.kin(n) for n in names]
+    for day in range(-1, 11):
+        then, known = grown.as_of(on(day, 10)), People(link for link in links if link.recorded_at <= on(day, 10))
+        assert [then.survivor(n) for n in names] == [known.survivor(n) for n in names]
+
+
+def test_ten_thousand_merges_of_strangers_take_no_second() -> None:
+    links = [_link(merge(1, f"old {i}", f"new {i}")) for i in range(10_000)]
+    people, began = People(), time.process_time()
+    for link in links:
+        people = people.with_link(link)
+    assert time.process_time() - began < 1
+    assert all(people.as_of(link.recorded_at).survivor(link.retired) == link.into for link in links)
+    assert len(people.links()) == 10_000
+
+
+def test_a_link_that_is_said_of_somebody_else_after_all_lets_the_first_go() -> None:
+    """The record that merged B into A is corrected: it was C."""
+    wrong, right = merge(70, "B", "A", record="merge"), merge(80, "C", "A", record="merge")
+    course = heparin(10, starts=10, record="heparin", patient="B")
+    found = told([course, wrong, right], 90)
+    assert found.state == told([course], 90).state
 
 
 def test_a_merge_that_was_entered_in_error_never_was() -> None:
