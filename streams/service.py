@@ -1,7 +1,7 @@
 """One service put together from its settings: tables, rule pack, monitor, and a ward for offline work."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,10 @@ from schemas.rulepack import RulePack, load_pack
 from schemas.tables import Tables
 from streams.explain import Explanation, explain
 from streams.inputs import Intake, UnreadableError, readings
-from streams.intake.site import MemoryDirectory
 from streams.monitor import Monitor
 from streams.replay import Replay
 from streams.settings import Settings
-from streams.shelf import Shelf
+from streams.shelf import Shelf, ShelvedDirectory
 from streams.shell import Report
 from streams.sorting import in_recorded_order
 from streams.ward import MemoryCharts, Ward
@@ -54,14 +53,15 @@ class Service:
 
     def events(self, files: Iterable[Path], report: Report) -> Iterator[AnyEvent]:
         """The events of files; what else became of their messages goes into the report."""
-        intake = Intake(self.settings.site, self.tables, MemoryDirectory())
-        for path in files:
-            try:
-                for reading in readings(path, intake):
-                    report.saw(reading)
-                    yield from reading.translation.events
-            except UnreadableError as error:
-                report.cannot_read(str(error))
+        with closing(ShelvedDirectory()) as directory:
+            intake = Intake(self.settings.site, self.tables, directory)
+            for path in files:
+                try:
+                    for reading in readings(path, intake):
+                        report.saw(reading)
+                        yield from reading.translation.events
+                except UnreadableError as error:
+                    report.cannot_read(str(error))
 
     def sorted(self, events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
         """The events in the order of their recording."""

@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from schemas.events import EVENT, AnyEvent
 from schemas.wire import decode, encode
 from streams.chart import codec
+from streams.intake.ownership import claim
+from streams.intake.site import MemoryDirectory
 from streams.replay import Replay
-from streams.shelf import Shelf
+from streams.shelf import Shelf, ShelvedDirectory
 from streams.sorting import in_recorded_order
 from streams.ward import MemoryCharts, Ward
 from tests.events import back_pain, heparin, lab, pregnancy, recorded
@@ -79,6 +82,28 @@ def test_a_shelf_that_holds_one_chart_decides_as_one_that_holds_all(tmp_path: Pa
     finally:
         shelf.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("held", [1, 7, 100_000])
+def test_a_directory_that_holds_few_records_knows_as_much_as_one_that_holds_all(held: int) -> None:
+    """Records that come again under another patient are taken back, however long ago the former was."""
+    events = _histories(3)
+    events += [e.model_copy(update={"patient_id": "somebody else"}) for e in events[::3]]
+    random.Random(2).shuffle(events)
+    everything, shelved = MemoryDirectory(), ShelvedDirectory(held)
+    with closing(shelved):
+        for event in events:
+            assert claim(event, shelved) == claim(event, everything)
+            assert shelved.last_version(event.source, event.record_id) == everything.last_version(
+                event.source, event.record_id
+            )
+        for i in range(40):
+            reference, name = f"Patient/{i % 13}", f"P{i}"
+            assert shelved.know_patient(reference, name) == everything.know_patient(reference, name)
+        assert [shelved.patient(f"Patient/{i}") for i in range(15)] == [
+            everything.patient(f"Patient/{i}") for i in range(15)
+        ]
+        assert max(len(shelved._records), len(shelved._patients)) <= held  # noqa: SLF001 - memory is what this is about
 
 
 def _forty() -> Iterator[AnyEvent]:
