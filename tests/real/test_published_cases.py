@@ -1,4 +1,4 @@
-"""Published cases and negative controls, as somebody else wrote them down: each rule on its exact day, none forbidden."""
+"""Published cases and negative controls, as somebody else wrote them: each rule on its exact day, none forbidden."""
 
 import json
 import subprocess
