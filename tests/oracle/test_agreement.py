@@ -24,8 +24,8 @@ from .standing import standing
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York")
 HISTORIES = 12
-MOST_APART = 0.05
-"""Share of standing alerts of a dozen histories; over 140 histories 1.5 % differed."""
+MOST_APART = 0.03
+"""Share of the standing alerts of a dozen histories of these fixed seeds."""
 
 Stands = set[tuple[str, str, str, str, datetime]]
 
