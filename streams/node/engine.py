@@ -25,6 +25,7 @@ from streams.node.engine_queue import MOST_BYTES, MOST_WAITING, Done, LoopAnswer
 from streams.node.engine_retention import Retention
 from streams.node.port import Incoming, NotDurableError, Outcome
 from streams.node.store import Store, StoreError
+from streams.node.watch import Unwatched, Watch
 
 State = Literal["new", "running", "stopping", "stopped", "failed"]
 
@@ -61,6 +62,7 @@ class Engine:
         *,
         clock: Clock | None = None,
         limits: Limits | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._store = store
         self._clock = clock or SystemClock()
@@ -68,6 +70,7 @@ class Engine:
         self._queue = Queue(self._limits.waiting, self._limits.waiting_bytes)
         self._desk = Desk(store, monitor, tables, site or Site(), decided_by(monitor), self._limits.charts_in_memory)
         self._retention = Retention(store, self._limits.keep_raw)
+        self._watch = watch or Unwatched()
         self.to_examine = store.rows.how_many_otherwise(self._desk.decided_by)
         self.state: State = "new"
         self.why: str | None = None
@@ -214,6 +217,7 @@ class Engine:
             if in_time:
                 done.extend(self._do(work) for work in works)
             self._desk.write()
+        self._watch.decided(self._desk.seen())
         self._desk.committed()
         if not in_time:
             self._queue.put_back(works)
@@ -233,6 +237,7 @@ class Engine:
             self._desk.begin(self._clock.now())
             found = self._desk.examine(self._limits.together // 4)
             self._desk.write()
+        self._watch.decided(self._desk.seen())
         self._desk.committed()
         self.to_examine = max(0, self.to_examine - found) if found else 0
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache, partial
+from time import perf_counter
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -32,6 +33,7 @@ from streams.node.port import Incoming, ItemOutcome, Outcome
 from streams.node.schema import instant, stamp
 from streams.node.store import DISK, Store
 from streams.node.store_rows import Count, digest_of
+from streams.node.watch import Decided
 from streams.people import People, link_of
 from streams.ward import Erasures, Ward
 
@@ -51,6 +53,7 @@ class _Before(msgspec.Struct, frozen=True):
     erasures: Erasures
     counts: dict[Count, int]
     sources: dict[str, "_Seen"]
+    ages: int
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -85,6 +88,8 @@ class Desk:
         self.ward = Ward(monitor, self.charts, store.mark)
         self._counts: Counter[Count] = Counter()
         self._sources: dict[str, _Seen] = {}
+        self._took: list[float] = []
+        self._ages: list[float] = []
         self.telling = Telling(store.rows, self.ward, self._counts, lambda: self.now)
         self._last = store.rows.last_message()
         self.now = _kept_clock(store)
@@ -120,13 +125,18 @@ class Desk:
         self.charts.committed()
         self._sources.clear()
         self._counts.clear()
+        self._took, self._ages = [], []
         self._eraser.committed()
+
+    def seen(self) -> Decided:
+        """What the transaction did, for whoever looks on."""
+        return Decided(self.now, self._took, self._ages, self._counts)
 
     # ---- a part of a transaction
 
     def apart(self, work: Callable[[], Done], park: Callable[[Exception], Done]) -> Done:
         """Do some work so that, if it fails, nothing of it remains; `park` says then what becomes of it."""
-        before = _Before(self.ward.people, self.ward.erasures, dict(self._counts), dict(self._sources))
+        before = _Before(self.ward.people, self.ward.erasures, dict(self._counts), dict(self._sources), len(self._ages))
         self._store.begin_part()
         try:
             done = work()
@@ -149,6 +159,7 @@ class Desk:
         self._counts.clear()
         self._counts.update(before.counts)
         self._sources = before.sources
+        del self._ages[before.ages :]
         for patient_id, chart in self.charts.take_back_message():
             at = FOREVER if chart is None else chart.next_check_at
             # What is due already is what failed: it would fail again at once.
@@ -159,7 +170,9 @@ class Desk:
 
     def tick(self) -> None:
         """Decide the chart that is due next at the instant of its crossing; one that cannot be decided is parked."""
+        began = perf_counter()
         self.apart(lambda: self.telling.of_clock(self.ward.tick()), self._undecided)
+        self._took.append(perf_counter() - began)
 
     def _undecided(self, error: Exception) -> None:
         """Time changes nothing of this chart until an event, or the next start, comes."""
@@ -205,7 +218,10 @@ class Desk:
             self._count_message(message, "duplicate")
             return known.outcome
         number = None if known is None else known.raw_id
-        return self.apart(partial(self._take, message, digest, number), partial(self._park, message, digest, number))
+        began = perf_counter()
+        taken = self.apart(partial(self._take, message, digest, number), partial(self._park, message, digest, number))
+        self._took.append(perf_counter() - began)
+        return taken
 
     def _take(self, message: Incoming, digest: bytes, number: int | None) -> Outcome:
         raw_id = self._number(number)
@@ -333,6 +349,8 @@ class Desk:
         before = self._sources.get(event.source)
         live = event.source not in self.telling.history.loading
         latest = max(before.recorded_at, recorded_at) if before else recorded_at
+        if not event.history:
+            self._ages.append((self.now - recorded_at).total_seconds())
         self._sources[event.source] = _Seen(at, latest, (before.events if before else 0) + 1, live)
 
     def _became(self, event: AnyEvent, message: Incoming, word: str, taken: _Taken) -> ItemOutcome:
