@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -46,6 +46,9 @@ class Counting:
     async def receive(self, message: Incoming) -> Outcome:
         self.received += bool(message.raw)
         return Outcome()
+
+    async def receive_all(self, messages: Sequence[Incoming]) -> list[Outcome]:
+        return [await self.receive(message) for message in messages]
 
 
 async def _ours() -> int:

@@ -32,7 +32,6 @@ TESTS: Final = {
 _ONCE: Final = frozenset({"serum protein electrophoresis"})
 _PANELS: Final = frozenset({"CBC", "SPEP"})
 _FINAL: Final = frozenset({"final", "corrected"})
-_ANALYTES: Final = tuple(analyte for analytes in TESTS.values() for analyte in analytes)
 
 
 class Resulted(msgspec.Struct, frozen=True):
@@ -73,6 +72,7 @@ class WorkUp(msgspec.Struct, frozen=True):
 
 
 WORK_UP: Final[Name[WorkUp]] = Name("work_up")
+_OF_TEST: Final[dict[str, Name[tuple[Resulted, ...]]]] = {test: Name(f"work_up/{test}") for test in TESTS}
 
 
 def _results(found: Iterable[Record], analytes: tuple[str, ...], calendar: Calendar) -> Iterator[Resulted]:
@@ -98,11 +98,18 @@ def definitions(pack: RulePack, _tables: Tables) -> Iterable[Definition[Any]]:
     judge = Judge(pack.rules["SEC-01"])
     gap, recent = judge.days("gap_days"), judge.days("recent_days")
 
-    def derive(chart: Reader) -> WorkUp:
-        def of(analytes: tuple[str, ...]) -> tuple[Resulted, ...]:
-            found = (_results(chart[records(f"lab/{a}")], analytes, chart.calendar) for a in analytes)
-            return tuple(sorted((r for one in found for r in one), key=lambda r: (r.at, r.collected)))
+    def all_of(chart: Reader) -> WorkUp:
+        return WorkUp(gap, recent, tuple((test, chart[name]) for test, name in _OF_TEST.items()))
 
-        return WorkUp(gap, recent, tuple((test, of(analytes)) for test, analytes in TESTS.items()))
+    return (*map(_of_test, TESTS), Definition(WORK_UP, tuple(_OF_TEST.values()), all_of))
 
-    return (Definition(WORK_UP, tuple(records(f"lab/{a}") for a in _ANALYTES), derive),)
+
+def _of_test(test: str) -> Definition[tuple[Resulted, ...]]:
+    """The results of one of the nine, so that a result makes no other test be looked at again."""
+    reads = tuple(records(f"lab/{analyte}") for analyte in TESTS[test])
+
+    def derive(chart: Reader) -> tuple[Resulted, ...]:
+        found = (_results(chart[name], TESTS[test], chart.calendar) for name in reads)
+        return tuple(sorted((r for one in found for r in one), key=lambda r: (r.at, r.collected)))
+
+    return Definition(_OF_TEST[test], reads, derive)

@@ -6,11 +6,12 @@ Law 5: acknowledged means kept; whatever the disk did not confirm is answered wi
 import asyncio
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby, islice
 from typing import Any, Final, Literal
 
 from schemas.alerts import Notice
@@ -93,6 +94,16 @@ class Engine:
         self._queue.put(Work(message, waits))
         outcome: Outcome = await waits.future
         return outcome
+
+    async def receive_all(self, messages: Sequence[Incoming]) -> list[Outcome]:
+        """Take messages together, in order; returns when all of them are durable.
+
+        Errors: NotDurableError, QueueFullError.
+        """
+        waits = LoopAnswer(asyncio.get_running_loop())
+        self._queue.put(Work(tuple(messages), waits))
+        outcomes: list[Outcome] = await waits.future
+        return outcomes
 
     def submit(self, message: Incoming) -> Future[Outcome]:
         """As `receive`, for callers in threads.
@@ -215,7 +226,7 @@ class Engine:
                 ticks += 1
             in_time = self._desk.ward.next_check_at() > now
             if in_time:
-                done.extend(self._do(work) for work in works)
+                done.extend(self._do(works))
             self._desk.write()
         self._watch.decided(self._desk.seen())
         self._desk.committed()
@@ -223,10 +234,22 @@ class Engine:
             self._queue.put_back(works)
         return works
 
-    def _do(self, work: Work) -> Done:
-        if isinstance(work.what, Incoming):
-            return Done(work.answer, self._desk.take(work.what))
+    def _do(self, works: list[Work]) -> Iterator[Done]:
+        """Messages that follow each other are taken together, anything else by itself."""
+        for are_messages, group in groupby(works, key=lambda work: bool(work.messages)):
+            some = list(group)
+            yield from self._take(some) if are_messages else map(self._call, some)
+
+    def _take(self, works: list[Work]) -> Iterator[Done]:
+        outcomes = iter(self._desk.take_all([message for work in works for message in work.messages]))
+        for work in works:
+            ours = list(islice(outcomes, len(work.messages)))
+            yield Done(work.answer, ours[0] if isinstance(work.what, Incoming) else ours)
+
+    def _call(self, work: Work) -> Done:
         job = work.what
+        if not callable(job):  # no messages: there is nothing to say of them
+            return Done(work.answer, [])
         return self._desk.apart(
             lambda: Done(work.answer, job(self._desk)), lambda error: Done(work.answer, error=error)
         )

@@ -3,12 +3,11 @@
 Law: everything that one message changes is part of one transaction; one message that cannot be taken costs no other.
 """
 
-import dataclasses
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
@@ -18,16 +17,14 @@ from schemas.alerts import Notice
 from schemas.days import FOREVER, to_utc
 from schemas.events import AnyEvent, Erasure, PatientMerge, PatientUnmerge
 from schemas.tables import Tables
-from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode, encode
-from streams.inputs import Intake, refused
-from streams.intake.fhir import translate_fhir_bytes
-from streams.intake.native import translate_decoded
+from schemas.wire import encode
 from streams.intake.outcome import Refusal, Translation
 from streams.intake.site import Site
 from streams.monitor import Monitor
 from streams.node.charts import StoredCharts
 from streams.node.directory import StoredDirectory
 from streams.node.engine_erasing import Eraser
+from streams.node.engine_reading import MessageReading
 from streams.node.engine_telling import Telling
 from streams.node.port import Incoming, ItemOutcome, Outcome
 from streams.node.schema import instant, stamp
@@ -54,6 +51,7 @@ class _Before(msgspec.Struct, frozen=True):
     counts: dict[Count, int]
     sources: dict[str, "_Seen"]
     ages: int
+    took: int
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -75,35 +73,33 @@ class _Taken(msgspec.Struct):
     blank: bool = False
 
 
+class _ForgetsError(Exception):
+    """What a message makes forgotten must have been written before it, so that it can be taken out."""
+
+
 class Desk:
     """One ward on one store."""
 
     def __init__(self, store: Store, monitor: Monitor, tables: Tables, site: Site, decided_by: str, held: int) -> None:
         self._store = store
         self._rows = store.rows
-        self._tables = tables
-        self._site = site
         self.decided_by = decided_by
         self.charts = StoredCharts(store.rows, monitor, decided_by, held)
         self.ward = Ward(monitor, self.charts, store.mark)
         self._counts: Counter[Count] = Counter()
         self._sources: dict[str, _Seen] = {}
+        self._together = False
         self._took: list[float] = []
         self._ages: list[float] = []
         self.telling = Telling(store.rows, self.ward, self._counts, lambda: self.now)
         self._last = store.rows.last_message()
         self.now = _kept_clock(store)
         self._directory = StoredDirectory(store.rows, self.now)
-        self._intake = lru_cache(maxsize=256)(self._intake_of)
+        self._reading = MessageReading(site, tables, self._directory)
         self._eraser = Eraser(store, self.ward)
         self.ward.people = People(store.rows.links())
         self.ward.erasures = store.rows.erasures()
         self.ward.expect(store.rows.checks())
-
-    def _intake_of(self, feed: str | None) -> Intake:
-        """The intake of a feed: its name stands for the source of events that carry none."""
-        site = self._site if self._site.source or feed is None else dataclasses.replace(self._site, source=feed)
-        return Intake(site, self._tables, self._directory)
 
     # ---- a transaction
 
@@ -136,7 +132,7 @@ class Desk:
 
     def apart(self, work: Callable[[], Done], park: Callable[[Exception], Done]) -> Done:
         """Do some work so that, if it fails, nothing of it remains; `park` says then what becomes of it."""
-        before = _Before(self.ward.people, self.ward.erasures, dict(self._counts), dict(self._sources), len(self._ages))
+        before = self._before()
         self._store.begin_part()
         try:
             done = work()
@@ -153,13 +149,17 @@ class Desk:
         self.charts.keep_message()
         return done
 
+    def _before(self) -> _Before:
+        sizes = len(self._ages), len(self._took)
+        return _Before(self.ward.people, self.ward.erasures, dict(self._counts), dict(self._sources), *sizes)
+
     def _take_back(self, before: _Before) -> None:
         self.ward.people = before.people
         self.ward.erasures = before.erasures
         self._counts.clear()
         self._counts.update(before.counts)
         self._sources = before.sources
-        del self._ages[before.ages :]
+        del self._ages[before.ages :], self._took[before.took :]
         for patient_id, chart in self.charts.take_back_message():
             at = FOREVER if chart is None else chart.next_check_at
             # What is due already is what failed: it would fail again at once.
@@ -210,23 +210,40 @@ class Desk:
 
     # ---- messages
 
+    def take_all(self, messages: Sequence[Incoming]) -> list[Outcome]:
+        """What becomes of messages, in order.
+
+        Topic: together they are one part, which costs half of as many parts; if one of them fails, or forgets
+        somebody, it is as if they had not come yet, and each is taken by itself.
+        """
+        if len(messages) > 1:
+            self._together = True
+            taken = self.apart(lambda: list(map(self._timed, messages)), _each_by_itself)
+            self._together = False
+            if taken:
+                return taken
+        return list(map(self.take, messages))
+
     def take(self, message: Incoming) -> Outcome:
         """What becomes of a message."""
+        return self.apart(partial(self._timed, message), partial(self._park, message))
+
+    def _timed(self, message: Incoming) -> Outcome:
+        began = perf_counter()
+        outcome = self._take(message)
+        self._took.append(perf_counter() - began)
+        return outcome
+
+    def _take(self, message: Incoming) -> Outcome:
         digest = digest_of(message)
         known = self._rows.known_message(digest)
         if known is not None and known.outcome is not None:
             self._count_message(message, "duplicate")
             return known.outcome
         number = None if known is None else known.raw_id
-        began = perf_counter()
-        taken = self.apart(partial(self._take, message, digest, number), partial(self._park, message, digest, number))
-        self._took.append(perf_counter() - began)
-        return taken
-
-    def _take(self, message: Incoming, digest: bytes, number: int | None) -> Outcome:
         raw_id = self._number(number)
         taken = _Taken([], [], 0, Counter())
-        for translation, name in self._translated(message):
+        for translation, name in self._reading.parts(message):
             self._take_translated(translation, name, taken, message, raw_id)
         return self._settled(message, digest, raw_id, taken, again=number is not None)
 
@@ -257,35 +274,16 @@ class Desk:
         labels = ("channel", message.channel), ("format", message.format), ("outcome", outcome)
         self._counts["messages", labels] += 1
 
-    def _park(self, message: Incoming, digest: bytes, number: int | None, error: Exception) -> Outcome:
+    def _park(self, message: Incoming, error: Exception) -> Outcome:
         """Keep a message that made us fail; where and how is said, but nothing of its content."""
+        digest = digest_of(message)
+        known = self._rows.known_message(digest)
+        number = None if known is None else known.raw_id
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
         refusal = Refusal("message", f"failed: {type(error).__name__}; kept as a dead letter", where)
         taken = _Taken([], [refusal], 0, Counter())
         return self._settled(message, digest, self._number(number), taken, again=number is not None)
-
-    # ---- translation
-
-    def _translated(self, message: Incoming) -> Iterator[tuple[Translation, str]]:
-        """The outcomes of the parts of a message, each with the name of what was to be one event."""
-        intake = self._intake(message.feed if message.format == "event" else None)
-        match message.format:
-            case "hl7v2":
-                yield intake.hl7v2(message.raw), ""
-            case "fhir":
-                yield self._fhir(message, intake), ""
-            case "event":
-                yield from _native(message.raw, intake)
-
-    def _fhir(self, message: Incoming, intake: Intake) -> Translation:
-        return translate_fhir_bytes(
-            message.raw,
-            site=intake.site,
-            tables=intake.tables,
-            directory=intake.directory,
-            received_at=message.received_at,
-        )
 
     def _take_translated(
         self, translation: Translation, name: str, taken: _Taken, message: Incoming, raw_id: int
@@ -323,6 +321,8 @@ class Desk:
             taken.refusals.append(Refusal(f"event {event.event_id}", word, "recorded_at"))
             return self._became(event, message, word, taken)
         if isinstance(event, Erasure):
+            if self._together:
+                raise _ForgetsError
             taken.blank = True
             self._rows.blank_event(ordinal, self.ward.mark(event.patient_id))
         if self.ward.people is not people and isinstance(event, PatientMerge | PatientUnmerge):
@@ -366,19 +366,9 @@ class Desk:
         return ItemOutcome(event.event_id, "accepted")
 
 
-def _native(raw: bytes, intake: Intake) -> Iterator[tuple[Translation, str]]:
-    """The native events of a JSON text: one, or an array of them; each keeps its place."""
-    if len(raw) > LARGEST_MESSAGE:
-        yield refused("event", f"larger than {LARGEST_MESSAGE} bytes; send fewer events at once"), ""
-        return
-    try:
-        given = decode(raw)
-    except NotJsonError as error:
-        yield refused("event", f"{error}; one JSON object or an array of them is expected"), ""
-        return
-    for one in given if isinstance(given, list) else [given]:
-        name = one.get("event_id") if isinstance(one, dict) else None
-        yield translate_decoded(one, source=intake.site.source), name if isinstance(name, str) else ""
+def _each_by_itself(_: Exception) -> list[Outcome]:
+    """Whoever failed fails again when it is taken by itself, and is parked then."""
+    return []
 
 
 def _word(refusal: Refusal) -> str:

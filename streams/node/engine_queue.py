@@ -56,15 +56,30 @@ class LoopAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A message, or something else to be done at the desk, with whoever waits for it."""
+    """A message, several, or something else to be done at the desk, with whoever waits for it."""
 
-    what: Incoming | Callable[[Desk], Any]
+    what: Incoming | tuple[Incoming, ...] | Callable[[Desk], Any]
     answer: Answer
+
+    @property
+    def messages(self) -> tuple[Incoming, ...]:
+        """The messages; none where something else is to be done."""
+        match self.what:
+            case Incoming():
+                return (self.what,)
+            case tuple():
+                return self.what
+        return ()
 
     @property
     def size(self) -> int:
         """Bytes."""
-        return len(self.what.raw) if isinstance(self.what, Incoming) else 0
+        return sum(len(message.raw) for message in self.messages)
+
+    @property
+    def count(self) -> int:
+        """As how many messages it counts."""
+        return max(1, len(self.messages))
 
 
 @dataclass(slots=True)
@@ -104,11 +119,12 @@ class Queue:
     most_bytes: int = MOST_BYTES
     _waiting: deque[Work] = field(default_factory=deque)
     _bytes: int = 0
+    _count: int = 0
     _closed: str | None = None
     _change: threading.Condition = field(default_factory=threading.Condition)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._count
 
     def put(self, work: Work) -> None:
         """Wait in the queue.
@@ -118,21 +134,37 @@ class Queue:
         with self._change:
             if self._closed is not None:
                 raise NotDurableError(self._closed)
-            if len(self._waiting) >= self.most or self._bytes + work.size > max(self.most_bytes, work.size):
+            if self._is_too_much(work):
                 raise QueueFullError("more is waiting than the node takes", retry_after=1.0)
             self._waiting.append(work)
-            self._bytes += work.size
+            self._holds(work, 1)
             self._change.notify()
 
+    def _is_too_much(self, work: Work) -> bool:
+        """What would be too much by itself is taken when nothing else waits."""
+        return bool(self._waiting) and (
+            self._count + work.count > self.most or self._bytes + work.size > self.most_bytes
+        )
+
+    def _holds(self, work: Work, sign: int) -> None:
+        self._bytes += sign * work.size
+        self._count += sign * work.count
+
     def take(self, most: int, timeout: float) -> list[Work] | None:
-        """What waits, in order, after at most so many seconds; None once the queue is closed and empty."""
+        """What waits, in order and about so many messages, after at most so many seconds.
+
+        Returns: None once the queue is closed and empty.
+        """
         with self._change:
             if not self._waiting and self._closed is None and timeout > 0:
                 self._change.wait(timeout)
             if not self._waiting and self._closed is not None:
                 return None
-            taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-            self._bytes -= sum(work.size for work in taken)
+            taken: list[Work] = []
+            while self._waiting and most > 0:
+                taken.append(self._waiting.popleft())
+                self._holds(taken[-1], -1)
+                most -= taken[-1].count
             return taken
 
     def put_back(self, works: Iterable[Work]) -> None:
@@ -140,7 +172,7 @@ class Queue:
         with self._change:
             for work in reversed(list(works)):
                 self._waiting.appendleft(work)
-                self._bytes += work.size
+                self._holds(work, 1)
 
     def close(self, why: str) -> None:
         """Take nothing more."""
@@ -153,5 +185,5 @@ class Queue:
         with self._change:
             waiting = list(self._waiting)
             self._waiting.clear()
-            self._bytes = 0
+            self._bytes = self._count = 0
         answer(Done(work.answer, error=error) for work in waiting)

@@ -72,6 +72,9 @@ class MemoryNode:
             self.known[message.raw] = outcome
         return outcome
 
+    async def receive_all(self, messages: Sequence[Incoming]) -> list[Outcome]:
+        return [await self.receive(message) for message in messages]
+
     def take(self, message: Incoming, at: datetime | None = None) -> Outcome:
         """Decide a message at an instant."""
         made = self.translated(message)

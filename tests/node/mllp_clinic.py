@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from ssl import SSLContext
 from typing import Final
@@ -70,6 +70,9 @@ class FakeReceiver:
             return self._taken(message.raw)
         finally:
             self.at_once -= 1
+
+    async def receive_all(self, messages: Sequence[Incoming]) -> list[Outcome]:
+        return [await self.receive(message) for message in messages]
 
     def _taken(self, raw: bytes) -> Outcome:
         answer = self.answers.get(control_of(raw), ACCEPTED) if raw.startswith(b"MSH") else REFUSED

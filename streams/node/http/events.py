@@ -1,6 +1,5 @@
 """`POST /v1/events`: native events, one by one, as an array or as NDJSON; an outcome for each."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -58,12 +57,7 @@ async def take_all(node: Node, messages: Sequence[Incoming]) -> list[Outcome]:
     """
     outcomes: list[Outcome] = []
     for begin in range(0, len(messages), node.settings.at_once):
-        some = messages[begin : begin + node.settings.at_once]
-        told = await asyncio.gather(*map(node.receive, some), return_exceptions=True)
-        for one in told:
-            if isinstance(one, BaseException):
-                raise one
-            outcomes.append(one)
+        outcomes += await node.receive_all(messages[begin : begin + node.settings.at_once])
     return outcomes
 
 

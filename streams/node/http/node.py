@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Final, TypeVar
 
@@ -98,6 +98,16 @@ class Node:
         outcome = await self._receiver.receive(message)
         self.metrics.acknowledged(message.channel, time.perf_counter() - began)
         return outcome
+
+    async def receive_all(self, messages: Sequence[Incoming]) -> list[Outcome]:
+        """Have messages of one channel taken together; measured as one.
+
+        Errors: NotDurableError, QueueFullError.
+        """
+        began = time.perf_counter()
+        outcomes = await self._receiver.receive_all(messages)
+        self.metrics.acknowledged(messages[0].channel, time.perf_counter() - began)
+        return outcomes
 
     async def note(self, request: Request, action: Action, patients: tuple[str, ...] = (), detail: str = "") -> None:
         """Note in the audit what somebody did.
