@@ -32,6 +32,8 @@ class Translation:
     refusals: tuple[Refusal, ...] = ()
     ignored: Mapping[str, int] = field(default_factory=dict)
     counted: Mapping[str, int] = field(default_factory=dict)
+    all_or_nothing: bool = False
+    """Its sender asked for all of it or nothing (a FHIR transaction)."""
 
     @property
     def refused_whole(self) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from pydantic import ValidationError
 
 from schemas.events import AnyEvent
@@ -18,9 +17,10 @@ from schemas.values import NotWhatWasExpectedError, instant
 from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode
 from streams.intake.fhir import clinical, doses, encounters, observations, orders, prescriptions, reports
 from streams.intake.fhir.identity import patient_events
-from streams.intake.fhir.naming import digest, fit
+from streams.intake.fhir.naming import digest, encoded, fit, record_id_of
 from streams.intake.fhir.reading import Document, Entry, NotTranslatableError, first_error
 from streams.intake.fhir.references import Shelf, address
+from streams.intake.fhir.requests import ASKING, as_asked
 from streams.intake.fhir.slots import BundleError, Slot, slots, with_reports
 from streams.intake.fhir.versions import R4_TYPES, TYPES, other_version
 from streams.intake.outcome import Refusal, Translation
@@ -43,7 +43,7 @@ _BY_TYPE: Final[Mapping[str, Callable[[Entry], tuple[AnyEvent, ...]]]] = {
     "Appointment": orders.appointment_events,
     "Encounter": encounters.encounter_events,
 }
-_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted")
+_READ: Final = frozenset({*_BY_TYPE, "Patient"})
 
 
 def translate_fhir_bytes(
@@ -60,14 +60,24 @@ def translate_fhir_bytes(
         document = decode(raw)
     except NotJsonError as error:
         return _refused(f"{error}; expected a FHIR R4 resource or Bundle in JSON")
-    return translate_fhir(document, site=site, tables=tables, directory=directory, received_at=received_at)
+    return translate_fhir(
+        document, site=site, tables=tables, directory=directory, received_at=received_at, is_request=True
+    )
 
 
 def translate_fhir(
-    document: object, *, site: Site, tables: Tables, directory: Directory, received_at: datetime | None = None
+    document: object,
+    *,
+    site: Site,
+    tables: Tables,
+    directory: Directory,
+    received_at: datetime | None = None,
+    is_request: bool = False,
 ) -> Translation:
     """Read one decoded resource or Bundle.
 
+    Topic: `is_request`: somebody asks for it now, so that the rules of a batch or transaction hold; a file only tells.
+    Law: what a transaction is refused for is told of each entry; that nothing of it is taken then is its taker's part.
     Time: `received_at` dates only what carries no time of its own and comes in no dated Bundle.
     Errors: none raised; what cannot be translated is a Refusal that names the resource and the element.
     """
@@ -77,11 +87,20 @@ def translate_fhir(
         found = list(_slots(document))
     except BundleError as error:
         return _refused(error.reason, error.where, "Bundle")
+    kind = document.get("type") if document["resourceType"] == "Bundle" and is_request else None
     found = with_reports(found)
     shelf = Shelf((each.full_url, each.content) for each in found if each.content is not None)
     whole = Document(site, tables, directory, shelf, _said_at(document) or received_at)
+    if kind in ASKING:
+        found = as_asked(whole, found, _READ, is_transaction=kind == "transaction")
     events = tuple(event for slot in _patients_first(found) for event in _translated(whole, slot))
-    return Translation(events, tuple(whole.refusals), dict(whole.ignored), dict(whole.counted))
+    return Translation(
+        events,
+        tuple(whole.refusals),
+        dict(whole.ignored),
+        dict(whole.counted),
+        all_or_nothing=kind == "transaction",
+    )
 
 
 def _refused(reason: str, where: str = "$", name: str = "FHIR document") -> Translation:
@@ -127,7 +146,7 @@ def _resource(whole: Document, slot: Slot, content: Mapping[str, Any]) -> tuple[
         return _refuse(whole, slot.where or "FHIR document", "no resource type of FHIR R4", "resourceType")
     if kind in TYPES:
         return _refuse(whole, _name(kind, slot), f"{kind} is of FHIR {TYPES[kind]}; accepted is R4", kind)
-    if kind not in _BY_TYPE and kind != "Patient":
+    if kind not in _READ:
         return whole.ignore(kind)
     if (sign := other_version(kind, content)) is not None:
         version, field = sign
@@ -137,9 +156,7 @@ def _resource(whole: Document, slot: Slot, content: Mapping[str, Any]) -> tuple[
 
 def _read(whole: Document, slot: Slot, kind: str, content: Mapping[str, Any]) -> tuple[AnyEvent, ...]:
     name = _name(kind, slot)
-    try:
-        raw = _sorted.encode(content)
-    except (RecursionError, UnicodeError, TypeError, ValueError, OverflowError):
+    if (raw := encoded(content)) is None:
         return _refuse(whole, name, "nested too deeply, or not JSON", kind)
     entry = _entry(whole, slot, kind, raw)
     try:
@@ -157,7 +174,7 @@ def _refuse(whole: Document, name: str, reason: str, where: str) -> tuple[AnyEve
 
 def _entry(whole: Document, slot: Slot, kind: str, raw: bytes) -> Entry:
     content = slot.content or {}
-    record_id = _record_id(kind, content, raw)
+    record_id = record_id_of(kind, content, raw)
     meta = content.get("meta")
     version = meta.get("versionId") if isinstance(meta, dict) else None
     said = version if isinstance(version, str) and version else digest(raw)
@@ -175,17 +192,6 @@ def _entry(whole: Document, slot: Slot, kind: str, raw: bytes) -> Entry:
     )
 
 
-def _record_id(kind: str, content: Mapping[str, Any], raw: bytes) -> str:
-    """`Type/ID`; without an id the first identifier, and without any a hash of the content."""
-    if isinstance(own := content.get("id"), str) and own:
-        return fit(f"{kind}/{own}")
-    given = content.get("identifier")
-    for each in given if isinstance(given, list) else []:
-        if isinstance(each, dict) and isinstance(value := each.get("value"), str) and value:
-            return fit(f"{kind}/{value}")
-    return f"{kind}/{digest(raw)}"
-
-
 _LONGEST_NAME: Final = 100
 
 
@@ -200,7 +206,7 @@ def _name(kind: str, slot: Slot) -> str:
 def _changed(whole: Document, slot: Slot) -> tuple[AnyEvent, ...]:
     """A DELETE takes back every part that was told of the resource; a PATCH cannot be read without the resource."""
     where = address(slot.url) or address(slot.full_url)
-    if where is None or where.type not in {*_BY_TYPE, "Patient"}:
+    if where is None or where.type not in _READ:
         return whole.ignore(slot.method)
     record_id = f"{where.type}/{where.id}"
     if slot.method == "PATCH":

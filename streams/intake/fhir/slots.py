@@ -31,6 +31,12 @@ class Slot:
     method: str = ""
     url: str = ""
     last_modified: str | None = None
+    conditions: tuple[str, ...] = ()
+    """The names of the conditions under which it is asked."""
+    if_none_exist: str = ""
+
+
+_CONDITIONS: Final = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist")
 
 
 def slots(document: Mapping[str, Any], where: str = "Bundle", depth: int = 1) -> Iterator[Slot]:
@@ -40,8 +46,7 @@ def slots(document: Mapping[str, Any], where: str = "Bundle", depth: int = 1) ->
     """
     if depth > MOST_NESTED:
         raise BundleError(f"Bundles nested more than {MOST_NESTED} deep", where)
-    given = document.get("entry")
-    entries = [] if given is None else given
+    entries = document.get("entry", [])
     if not isinstance(entries, list) or len(entries) > MOST_ENTRIES:
         raise BundleError(f"expected a list of at most {MOST_ENTRIES} entries", f"{where}.entry")
     numbered = list(enumerate(entries))
@@ -65,6 +70,8 @@ def _slot(given: object, where: str, depth: int) -> Iterator[Slot]:
         method=_text(request, "method") or "",
         url=_text(request, "url") or "",
         last_modified=_text(response, "lastModified"),
+        conditions=tuple(name for name in _CONDITIONS if name in request),
+        if_none_exist=_text(request, "ifNoneExist") or "",
     )
 
 
