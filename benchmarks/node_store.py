@@ -3,7 +3,6 @@
 Usage: node_store.py [FOLDER]; the folder is on the disk that is measured, by default where temporary files go.
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from workload.charts import LOINC
+from workload.disk import syncs_a_second
 
 from schemas.days import Calendar
 from schemas.events import EVENT
@@ -67,20 +67,6 @@ def labs(count: int, patients: int) -> list[bytes]:
             )
         )
     return made
-
-
-def syncs_a_second(folder: Path, count: int = 200) -> float:
-    """Appends of one page, each followed by fdatasync."""
-    path = folder / "syncs"
-    file = os.open(path, os.O_CREAT | os.O_WRONLY)
-    began = time.perf_counter()
-    for number in range(count):
-        os.pwrite(file, b"x" * 4096, number * 4096)
-        os.fdatasync(file)
-    seconds = time.perf_counter() - began
-    os.close(file)
-    path.unlink()
-    return count / seconds
 
 
 def events_a_second(
