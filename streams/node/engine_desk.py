@@ -24,7 +24,7 @@ from streams.monitor import Monitor
 from streams.node.charts import StoredCharts
 from streams.node.directory import StoredDirectory
 from streams.node.engine_erasing import Eraser
-from streams.node.engine_reading import MessageReading
+from streams.node.engine_reading import NOT_WHOLE, MessageReading
 from streams.node.engine_telling import Telling
 from streams.node.port import Incoming, ItemOutcome, Outcome
 from streams.node.schema import instant, stamp
@@ -37,8 +37,11 @@ from streams.ward import Erasures, Ward
 Done = TypeVar("Done")
 
 _CLOCK: Final = "clock"
-_WORDS: Final = ("recorded_in_future", "erased", "unmapped_code", "not_read", "duplicate")
+_ERASED: Final = "erased"
+_WORDS: Final = ("recorded_in_future", _ERASED, "unmapped_code", "not_read", "duplicate")
 """What may become of an event but that it is accepted."""
+_LETTERS: Final = frozenset({"recorded_in_future", _ERASED, "failed", "oversize", "broken_off"})
+"""With what a reason may begin that a dead letter is counted by; any other is `refused`."""
 _BESIDE: Final = ("event_id_reused", "recorded_ahead")
 """What is noticed of an event beside what became of it."""
 
@@ -71,6 +74,14 @@ class _Taken(msgspec.Struct):
     ignored: int
     counted: Counter[str]
     blank: bool = False
+
+
+class _NothingTakenError(Exception):
+    """Something of a message was refused whose sender asked for all of it or nothing."""
+
+    def __init__(self, taken: _Taken) -> None:
+        super().__init__()
+        self.taken = _Taken([], taken.refusals, 0, Counter(), blank=taken.blank)
 
 
 class _ForgetsError(Exception):
@@ -204,9 +215,13 @@ class Desk:
         self._rows.put_audit({"at": self.now, **line})
 
     def redrive(self, letter_id: int) -> Outcome | None:
-        """Take a refused message again; None if it is no longer kept."""
+        """Take a refused message again; None if it is no longer kept. Of a part nothing can be taken."""
         message = self._rows.message_of_letter(letter_id)
-        return None if message is None else self.take(message)
+        if message is None:
+            return None
+        if message.format == "part":
+            return Outcome(refusals=(NOT_WHOLE,), refused_whole=True)
+        return self.take(message)
 
     # ---- messages
 
@@ -245,6 +260,8 @@ class Desk:
         taken = _Taken([], [], 0, Counter())
         for translation, name in self._reading.parts(message):
             self._take_translated(translation, name, taken, message, raw_id)
+            if translation.all_or_nothing and _is_refused(taken):
+                raise _NothingTakenError(taken)
         return self._settled(message, digest, raw_id, taken, again=number is not None)
 
     def _number(self, known: int | None) -> int:
@@ -275,14 +292,11 @@ class Desk:
         self._counts["messages", labels] += 1
 
     def _park(self, message: Incoming, error: Exception) -> Outcome:
-        """Keep a message that made us fail; where and how is said, but nothing of its content."""
+        """Keep a message of which nothing is taken."""
         digest = digest_of(message)
         known = self._rows.known_message(digest)
         number = None if known is None else known.raw_id
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
-        refusal = Refusal("message", f"failed: {type(error).__name__}; kept as a dead letter", where)
-        taken = _Taken([], [refusal], 0, Counter())
+        taken = error.taken if isinstance(error, _NothingTakenError) else _failed(error)
         return self._settled(message, digest, self._number(number), taken, again=number is not None)
 
     def _take_translated(
@@ -305,7 +319,7 @@ class Desk:
     def _event(self, event: AnyEvent, message: Incoming, raw_id: int, taken: _Taken) -> ItemOutcome:
         if self._is_forgotten(event):
             taken.blank = True
-            return self._became(event, message, "erased", taken)
+            return self._became(event, message, _ERASED, taken)
         ordinal = self._rows.put_event(event, encode(event), raw_id, self.now)
         if ordinal is None:
             return self._became(event, message, "duplicate", taken)
@@ -356,7 +370,7 @@ class Desk:
     def _became(self, event: AnyEvent, message: Incoming, word: str, taken: _Taken) -> ItemOutcome:
         labels = ("channel", message.channel), ("kind", event.kind), ("outcome", word)
         self._counts["events", labels] += 1
-        if word in ("erased", "recorded_in_future"):
+        if word in (_ERASED, "recorded_in_future"):
             return ItemOutcome(event.event_id, "refused", word)
         if word in ("unmapped_code", "not_read"):
             taken.counted[word] += 1
@@ -371,9 +385,26 @@ def _each_by_itself(_: Exception) -> list[Outcome]:
     return []
 
 
+def _failed(error: Exception) -> _Taken:
+    """Of a message that made us fail: where and how is said, but nothing of its content."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+    return _Taken(
+        [], [Refusal("message", f"failed: {type(error).__name__}; kept as a dead letter", where)], 0, Counter()
+    )
+
+
+def _is_refused(taken: _Taken) -> bool:
+    """Something of a message is not taken; an event of somebody who was forgotten is so without a refusal until now."""
+    forgotten = (item for item in taken.items if item.reason == _ERASED)
+    taken.refusals += [Refusal(f"event {item.event_id}", _ERASED, "") for item in forgotten]
+    return bool(taken.refusals)
+
+
 def _word(refusal: Refusal) -> str:
     """The reason of a dead letter as it is counted: one of few words."""
-    return refusal.reason if refusal.reason in _WORDS else "failed" if refusal.refused == "message" else "refused"
+    word = refusal.reason.partition(":")[0]
+    return word if word in _LETTERS else "refused"
 
 
 def _kept_clock(store: Store) -> datetime:

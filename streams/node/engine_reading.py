@@ -3,16 +3,19 @@
 import dataclasses
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Final
 
 from schemas.tables import Tables
 from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode
 from streams.inputs import Intake, refused
 from streams.intake.fhir import translate_fhir_bytes
 from streams.intake.native import translate_decoded
-from streams.intake.outcome import Translation
+from streams.intake.outcome import Refusal, Translation
 from streams.intake.site import Site
 from streams.node.directory import StoredDirectory
 from streams.node.port import Incoming
+
+NOT_WHOLE: Final = Refusal("part of a message", "only this part of it came; ask its sender for the whole", "")
 
 
 class MessageReading:
@@ -39,6 +42,8 @@ class MessageReading:
                 yield _fhir(message, intake), ""
             case "event":
                 yield from _native(message.raw, intake)
+            case "part":
+                yield Translation(refusals=(message.refusal or NOT_WHOLE,)), ""
 
 
 def _fhir(message: Incoming, intake: Intake) -> Translation:

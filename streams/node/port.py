@@ -8,18 +8,23 @@ from typing import Literal, Protocol
 from streams.intake.outcome import Refusal
 
 Channel = Literal["mllp", "http", "fhir", "events"]
-Format = Literal["hl7v2", "fhir", "event"]
+Format = Literal["hl7v2", "fhir", "event", "part"]
+"""part: what came of a message that is not whole; it is kept, and never read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message as it came. `feed` is the authenticated sender (certificate name, API key), if there is one."""
+    """One message as it came. `feed` is the authenticated sender (certificate name, API key), if there is one.
+
+    `refusal`: of a part of a message, what is wrong with it.
+    """
 
     channel: Channel
     format: Format
     raw: bytes
     received_at: datetime
     feed: str | None = None
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
