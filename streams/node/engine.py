@@ -19,7 +19,6 @@ from schemas.tables import Tables
 from streams.intake.site import Site
 from streams.monitor import Monitor
 from streams.node.access_audit import AuditEntry
-from streams.node.charts import HELD
 from streams.node.clock import Clock, SystemClock
 from streams.node.engine_desk import Desk
 from streams.node.engine_queue import MOST_BYTES, MOST_WAITING, Done, LoopAnswer, Queue, ThreadAnswer, Work, answer
@@ -27,6 +26,7 @@ from streams.node.engine_retention import Retention
 from streams.node.port import Incoming, NotDurableError, Outcome
 from streams.node.store import Store, StoreError
 from streams.node.watch import Unwatched, Watch
+from streams.paged_charts import HELD
 
 State = Literal["new", "running", "stopping", "stopped", "failed"]
 

@@ -21,7 +21,6 @@ from schemas.wire import encode
 from streams.intake.outcome import Refusal, Translation
 from streams.intake.site import Site
 from streams.monitor import Monitor
-from streams.node.charts import StoredCharts
 from streams.node.directory import StoredDirectory
 from streams.node.engine_erasing import Eraser
 from streams.node.engine_reading import NOT_WHOLE, MessageReading
@@ -31,6 +30,7 @@ from streams.node.schema import instant, stamp
 from streams.node.store import DISK, Store
 from streams.node.store_rows import Count, digest_of
 from streams.node.watch import Decided
+from streams.paged_charts import PagedCharts
 from streams.people import People, link_of
 from streams.ward import Erasures, Ward
 
@@ -95,7 +95,7 @@ class Desk:
         self._store = store
         self._rows = store.rows
         self.decided_by = decided_by
-        self.charts = StoredCharts(store.rows, monitor, decided_by, held)
+        self.charts = PagedCharts(store.rows, monitor, decided_by, held)
         self.ward = Ward(monitor, self.charts, store.mark)
         self._counts: Counter[Count] = Counter()
         self._sources: dict[str, _Seen] = {}

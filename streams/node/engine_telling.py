@@ -7,8 +7,8 @@ from datetime import datetime
 from schemas.alerts import STANDING, Alert, Notice, Told
 from schemas.events import AnyEvent
 from schemas.wire import decode, encode
-from streams.node.charts import Changed
 from streams.node.store_rows import Count, Rows
+from streams.paged_charts import Changed
 from streams.replay import History
 from streams.ward import Ward
 

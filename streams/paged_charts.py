@@ -1,4 +1,4 @@
-"""Charts in the store, the latest looked at decoded in memory.
+"""Charts kept as pages by whoever keeps bytes, the latest looked at decoded in memory.
 
 Law: what is in memory is what is committed, and beside it what the transaction under way has changed; a failed
 transaction leaves nothing of itself.
@@ -7,16 +7,32 @@ transaction leaves nothing of itself.
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 from schemas.days import FOREVER
 from streams.chart import codec
 from streams.chart.chart import Chart
 from streams.monitor import Monitor
-from streams.node.store_rows import Rows
 
 HELD: Final = 20_000
 """Decoded charts in memory; a chart of 40 facts takes about 60 KB there, and 3 ms to be made again."""
+
+
+class Pages(Protocol):
+    """Bytes of charts, kept as a part of the transaction under way."""
+
+    def page(self, patient_id: str) -> tuple[bytes, str] | None:
+        """A chart's bytes, and what decided it."""
+
+    def put_page(self, patient_id: str, next_check_at: datetime, decided_by: str, page: bytes) -> None:
+        """Keep a chart."""
+
+    def remove_page(self, patient_id: str) -> None:
+        """Forget a chart."""
+
+    def patients(self) -> Iterator[str]:
+        """Everybody who has a chart, by identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +44,11 @@ class Changed:
     after: Chart | None
 
 
-class StoredCharts:
-    """The `Charts` of a node: committed ones, those that the transaction changed, those that the message changed."""
+class PagedCharts:
+    """The `Charts` of an engine: committed ones, those that the transaction changed, those that the message changed."""
 
-    def __init__(self, rows: Rows, monitor: Monitor, decided_by: str, held: int = HELD) -> None:
-        self._rows = rows
+    def __init__(self, pages: Pages, monitor: Monitor, decided_by: str, held: int = HELD) -> None:
+        self._pages = pages
         self._monitor = monitor
         self._decided_by = decided_by
         self._held = held
@@ -55,11 +71,11 @@ class StoredCharts:
         self._message[patient_id] = None
 
     def __iter__(self) -> Iterator[Chart]:
-        for patient_id in list(self._rows.patients()):
+        for patient_id in list(self._pages.patients()):
             found = (
                 self._message.get(patient_id) or self._transaction.get(patient_id) or self._committed.get(patient_id)
             )
-            row = None if found else self._rows.page(patient_id)
+            row = None if found else self._pages.page(patient_id)
             if found or row:
                 yield found or self._made(*row)  # type: ignore[misc]
 
@@ -90,14 +106,14 @@ class StoredCharts:
         """Write what the message changed."""
         for one in changed:
             if one.after is None:
-                self._rows.remove_page(one.patient_id)
+                self._pages.remove_page(one.patient_id)
             else:
                 self._write(one.after)
 
     def _write(self, chart: Chart) -> None:
         at = None if chart.next_check_at == FOREVER else chart.next_check_at
         page = codec.encode(chart.patient_id, chart.facts, chart.told.values(), at)
-        self._rows.put_page(chart.patient_id, chart.next_check_at, self._decided_by, page)
+        self._pages.put_page(chart.patient_id, chart.next_check_at, self._decided_by, page)
 
     def committed(self) -> None:
         """The transaction is durable."""
@@ -121,7 +137,7 @@ class StoredCharts:
         if chart is not None:
             self._committed.move_to_end(patient_id)
             return chart
-        row = self._rows.page(patient_id)
+        row = self._pages.page(patient_id)
         if row is None:
             return None
         chart = self._committed[patient_id] = self._made(*row)
