@@ -13,7 +13,7 @@ LOCKING := build/locking
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    what is told of a simulated hospital, to whom and why"
+	@echo "make demo    a node that a simulated hospital feeds, to look at"
 	@echo "make test    everything that must hold: style, types, contracts between packages, tests"
 	@echo "make lint    the first three of these alone"
 	@echo "make format  put the source into its form"
@@ -23,7 +23,7 @@ help:
 	@echo "make clean   remove what was built; $(VENV) stays"
 
 demo: $(RUNTIME)
-	@$(BIN)/python -m streams.demo
+	@$(BIN)/trabecula demo
 
 # The tests run even if the checks before them failed, so that one run tells everything; pytest has the last line.
 test: $(TESTING)

@@ -15,7 +15,6 @@ from schemas.events import AnyEvent
 from schemas.intervals import SEVERITIES
 from schemas.wire import decode, encode
 from streams.chart.chart import Chart
-from streams.demo.hospital import DATA, settings
 from streams.inputs import Intake
 from streams.intake.hl7v2 import split_hl7v2
 from streams.intake.native import translate_native
@@ -29,6 +28,7 @@ from streams.node.http.reads import Place
 from streams.node.port import Incoming, ItemOutcome, Outcome
 from streams.service import Service
 from streams.ward import MemoryCharts, Ward
+from tests.fortnight.hospital import files, settings
 
 NOW: Final = datetime(2026, 3, 16, 12, tzinfo=UTC)
 """A fortnight of the invented hospital is over."""
@@ -205,17 +205,15 @@ def fortnight() -> list[tuple[AnyEvent, Incoming]]:
     """The events of the hospital's files in the order of their recording, each with the message that it came from."""
     node = MemoryNode()
     events = []
-    for path in sorted(DATA.iterdir()):
-        for message in _messages(path.read_bytes(), path.suffix):
+    for name, content in files().items():
+        for message in _messages(content, name):
             events += [(event, message) for event in node.translated(message).events]
     return sorted(events, key=lambda each: (each[0].recorded_at, each[0].event_id))
 
 
-def _messages(content: bytes, suffix: str) -> list[Incoming]:
-    if suffix == ".hl7":
+def _messages(content: bytes, name: str) -> list[Incoming]:
+    if name.endswith(".hl7"):
         return [Incoming("mllp", "hl7v2", raw, NOW) for raw in split_hl7v2(content)]
-    if suffix != ".ndjson":
-        return []
     return [
         Incoming(
             "fhir" if b'"resourceType"' in raw else "events", "fhir" if b'"resourceType"' in raw else "event", raw, NOW

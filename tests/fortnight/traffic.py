@@ -1,4 +1,4 @@
-"""The normal traffic of the fortnight, made from a seed: `python -m streams.demo.fortnight` writes it anew.
+"""The normal traffic of the fortnight, made from a seed.
 
 Topic: mostly updates of patients, ordinary laboratory reports, some admissions, prophylaxis with enoxaparin, a few
 pregnancies that go well; and what every hospital also sends: messages for others, test messages, broken ones.
@@ -12,9 +12,9 @@ from random import Random
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from streams.demo.fhir_resources import bundle, observation, patient, quantity
-from streams.demo.hl7_messages import Person, Value, adt, given, message, order, pid, report
-from streams.demo.hospital import DATA, ENDS, STARTS, ZONE
+from tests.fortnight.days import ENDS, STARTS, ZONE
+from tests.fortnight.fhir_resources import bundle, observation, patient, quantity
+from tests.fortnight.hl7_messages import Person, Value, adt, given, message, order, pid, report
 
 _SEED: Final = 20260301
 _PATIENTS: Final = 420
@@ -40,7 +40,7 @@ class Fortnight:
     """All messages of the normal traffic, each with the instant at which it was sent."""
 
     def __init__(self) -> None:
-        self._random = Random(_SEED)  # noqa: S311 - the same fortnight each time is the point
+        self._random = Random(_SEED)
         self._zone = ZoneInfo(ZONE)
         self._control = 0
         self._people = [self._person(i) for i in range(_PATIENTS)]
@@ -72,7 +72,7 @@ class Fortnight:
     def _updates(self) -> Iterator[tuple[datetime, str]]:
         for _ in range(_UPDATES):
             at = self._at(0, 24)
-            trigger = "A08" if self._random.random() < 0.7 else "A31"  # noqa: PLR2004 - about the usual share
+            trigger = "A08" if self._random.random() < 0.7 else "A31"
             yield at, adt(trigger, self._next(), at, self._random.choice(self._people))
 
     def _visits(self) -> Iterator[tuple[datetime, str]]:
@@ -162,7 +162,7 @@ class Fortnight:
     def _nursing(self, at: datetime) -> dict[str, Any]:
         pick = self._random
         seen = {"observed_at": at.isoformat()}
-        if pick.random() < 0.5:  # noqa: PLR2004 - one or the other
+        if pick.random() < 0.5:
             return {"kind": "symptom", "symptom": "back_pain", "score": pick.randrange(1, 5), "injury": "none", **seen}
         return {"kind": "measurement", "measure": "body_weight", "value": pick.randrange(55, 98), "unit": "kg", **seen}
 
@@ -171,17 +171,8 @@ def _ndjson(values: Iterator[dict[str, Any]]) -> str:
     return "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values)
 
 
-def made() -> dict[str, str]:
-    """The files of the normal traffic by name."""
+def made() -> dict[str, bytes]:
+    """The normal traffic as files by name."""
     traffic = Fortnight()
-    return {"traffic.hl7": traffic.hl7(), "traffic-fhir.ndjson": traffic.fhir(), "traffic.ndjson": traffic.native()}
-
-
-def main() -> None:
-    """Write the files beside this module."""
-    for name, text in made().items():
-        (DATA / name).write_text(text, "utf-8", newline="\n")
-
-
-if __name__ == "__main__":
-    main()
+    texts = {"traffic.hl7": traffic.hl7(), "traffic-fhir.ndjson": traffic.fhir(), "traffic.ndjson": traffic.native()}
+    return {name: text.encode() for name, text in texts.items()}

@@ -1,12 +1,11 @@
 """The invented hospital: its settings, its files, and its fortnight sent through the service."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from schemas.alerts import Alert, Notice
 from schemas.days import to_utc
@@ -20,12 +19,17 @@ from streams.replay import Replay
 from streams.service import Service
 from streams.settings import Settings
 from streams.ward import MemoryCharts, Ward
+from tests.fortnight.days import ENDS, ZONE
+from tests.fortnight.traffic import made
 
-DATA: Final = Path(__file__).parent / "data"
-ZONE: Final = "Europe/Berlin"
-STARTS: Final = datetime(2026, 3, 1, tzinfo=ZoneInfo(ZONE))
-ENDS: Final = STARTS + timedelta(days=15)
-"""A fortnight and the Sunday after it: that day brings what two weeks of waiting were for."""
+_STORIES: Final = Path(__file__).parent / "data"
+
+
+@cache
+def files() -> Mapping[str, bytes]:
+    """The hospital's files by name, in their order."""
+    stories = {path.name: path.read_bytes() for path in _STORIES.iterdir()}
+    return dict(sorted((stories | made()).items()))
 
 
 def settings() -> Settings:
@@ -52,14 +56,14 @@ class Message:
     outcome: Translation
 
 
-def messages(intake: Intake, folder: Path = DATA) -> Iterator[Message]:
+def messages(intake: Intake) -> Iterator[Message]:
     """Every message of the hospital's files."""
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".hl7":
-            for raw in split_hl7v2(path.read_bytes()):
+    for name, content in files().items():
+        if name.endswith(".hl7"):
+            for raw in split_hl7v2(content):
                 yield Message("HL7 v2", _type(raw), intake.hl7v2(raw))
-        elif path.suffix == ".ndjson":
-            for line in path.read_bytes().splitlines():
+        else:
+            for line in content.splitlines():
                 yield _json(intake, line)
 
 
@@ -76,27 +80,18 @@ def _json(intake: Intake, line: bytes) -> Message:
 
 @dataclass(slots=True)
 class Tally:
-    """What was sent and what became of it."""
+    """What was sent and what was not taken."""
 
     messages: Counter[tuple[str, str]] = field(default_factory=Counter)
-    events: Counter[tuple[str, str]] = field(default_factory=Counter)
-    untaken: Counter[tuple[str, str]] = field(default_factory=Counter)
-    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     refusals: list[Refusal] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
-    unmapped: Counter[str] = field(default_factory=Counter)
-    became: Counter[str] = field(default_factory=Counter)
 
     def saw(self, message: Message) -> tuple[AnyEvent, ...]:
         """Count a message; its events."""
-        key, outcome = (message.form, message.kind), message.outcome
-        self.messages[key] += 1
-        self.events[key] += len(outcome.events)
-        self.untaken[key] += not outcome.events and not outcome.refusals
-        self.refused[key] += bool(outcome.refusals)
-        self.refusals += outcome.refusals
-        self.ignored.update(outcome.ignored)
-        return outcome.events
+        self.messages[message.form, message.kind] += 1
+        self.refusals += message.outcome.refusals
+        self.ignored.update(message.outcome.ignored)
+        return message.outcome.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +105,19 @@ class Telling:
 class Fortnight:
     """The fortnight, replayed notice by notice."""
 
-    def __init__(self, service: Service | None = None, folder: Path = DATA) -> None:
-        self.service = service or Service(settings())
+    def __init__(self) -> None:
+        self.service = Service(settings())
         self.tally = Tally()
-        self._folder = folder
         self._replay = Replay(Ward(self.service.monitor, MemoryCharts()), to_utc(ENDS))
 
     def tellings(self) -> Iterator[Telling]:
         """What is told, in the order in which it is told."""
         intake = Intake(self.service.settings.site, self.service.tables, MemoryDirectory())
-        events = [e for m in messages(intake, self._folder) for e in self.tally.saw(m)]
+        events = [e for m in messages(intake) for e in self.tally.saw(m)]
         for event in self.service.sorted(events):
             for notice in self._replay.take(event):
                 yield Telling(notice, event if _made(notice, event) else None)
         yield from (Telling(notice) for notice in self._replay.run(()))
-        self.tally.became.update(self._replay.ward.counts)
-        self.tally.unmapped.update(self._replay.ward.unmapped)
 
     def standing(self) -> list[Alert]:
         """What stands in the end."""

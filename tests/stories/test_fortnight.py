@@ -1,19 +1,15 @@
-"""The fortnight of the demonstration: each story raises what it should, and ordinary traffic nothing to be told."""
+"""A fortnight of an invented hospital in three formats: each story raises what it should, ordinary traffic nothing."""
 
-import io
 from functools import cache
 
 import pytest
-from rich.console import Console
 
 from schemas.alerts import Notice
-from streams.demo import __main__ as demo
-from streams.demo.fortnight import made
-from streams.demo.hospital import DATA, Fortnight, Telling
-from streams.demo.page import Page
-from streams.demo.stories import STORIES, STORY_OF
+from tests.fortnight.hospital import Fortnight, Telling
 
-_LARGEST = 2_000_000
+BACK_PAIN, DAYS_OF_HEPARIN, WEEKS_OF_HEPARIN, ANOTHER_TUBE, TWO_NUMBERS = "30388", "30405", "30377", "30412", "30417"
+FORMER = "30998"
+OF_STORIES = frozenset({BACK_PAIN, DAYS_OF_HEPARIN, WEEKS_OF_HEPARIN, ANOTHER_TUBE, TWO_NUMBERS, FORMER})
 
 
 @cache
@@ -37,7 +33,7 @@ def of(patient: str) -> list[tuple[str, str, str]]:
 
 def test_ordinary_traffic_raises_nothing_that_anybody_is_told() -> None:
     """Updates, ordinary results, prophylaxis with enoxaparin and nine pregnancies that go well."""
-    assert {n.severity for n in notices() if n.patient_id not in STORY_OF} <= {"info"}
+    assert {n.severity for n in notices() if n.patient_id not in OF_STORIES} <= {"info"}
     assert fortnight()[0].tally.messages.total() > 2500
 
 
@@ -45,7 +41,7 @@ def test_ordinary_traffic_raises_nothing_that_anybody_is_told() -> None:
     ("patient", "told"),
     [
         (
-            "30388",
+            BACK_PAIN,
             [
                 ("03-01 07:45", "SPN-01", "raised"),
                 ("03-04 07:45", "SPN-01", "escalated"),
@@ -56,7 +52,7 @@ def test_ordinary_traffic_raises_nothing_that_anybody_is_told() -> None:
             ],
         ),
         (
-            "30405",
+            DAYS_OF_HEPARIN,
             [
                 ("03-01 06:10", "HEP-01", "raised"),
                 ("03-05 00:00", "HEP-01", "superseded"),
@@ -65,7 +61,7 @@ def test_ordinary_traffic_raises_nothing_that_anybody_is_told() -> None:
             ],
         ),
         (
-            "30377",
+            WEEKS_OF_HEPARIN,
             [
                 ("03-01 06:10", "HEP-02", "raised"),
                 ("03-09 00:00", "HEP-02", "superseded"),
@@ -74,9 +70,9 @@ def test_ordinary_traffic_raises_nothing_that_anybody_is_told() -> None:
                 ("03-09 07:40", "HEP-04", "resolved"),
             ],
         ),
-        ("30412", [("03-06 10:12", "CAL-01", "raised"), ("03-06 11:24", "CAL-01", "withdrawn")]),
-        ("30998", [("03-05 00:00", "HEP-01", "raised"), ("03-10 09:30", "HEP-01", "transferred")]),
-        ("30417", []),
+        (ANOTHER_TUBE, [("03-06 10:12", "CAL-01", "raised"), ("03-06 11:24", "CAL-01", "withdrawn")]),
+        (FORMER, [("03-05 00:00", "HEP-01", "raised"), ("03-10 09:30", "HEP-01", "transferred")]),
+        (TWO_NUMBERS, []),
     ],
 )
 def test_a_story_raises_what_it_should(patient: str, told: list[tuple[str, str, str]]) -> None:
@@ -85,7 +81,7 @@ def test_a_story_raises_what_it_should(patient: str, told: list[tuple[str, str, 
 
 def test_limits_that_time_alone_crosses_are_told_without_a_message() -> None:
     alone = {(t.notice.patient_id, t.notice.rule_id) for t in fortnight()[1] if t.event is None}
-    assert {("30405", "HEP-02"), ("30377", "HEP-04"), ("30388", "SPN-04")} <= alone
+    assert {(DAYS_OF_HEPARIN, "HEP-02"), (WEEKS_OF_HEPARIN, "HEP-04"), (BACK_PAIN, "SPN-04")} <= alone
 
 
 def test_the_withdrawal_names_the_event_that_corrects() -> None:
@@ -98,59 +94,17 @@ def test_the_alert_that_the_merge_moves_stands_under_the_surviving_number() -> N
     """It began earlier there: the course under the former number counts as well."""
     (moved,) = (n for n in notices() if n.transition == "transferred")
     (stands,) = (a for a in fortnight()[0].standing() if a.alert_id == moved.into)
-    assert (stands.patient_id, stands.rule_id) == ("30417", moved.rule_id)
+    assert (stands.patient_id, stands.rule_id) == (TWO_NUMBERS, moved.rule_id)
     assert stands.effective_at < moved.effective_at
 
 
 def test_every_patient_of_a_story_is_heard_of() -> None:
     standing = {a.patient_id for a in fortnight()[0].standing()}
     told = {n.patient_id for n in notices()}
-    assert {p for story in STORIES for p in story.patients} <= told | standing
+    assert told | standing >= OF_STORIES
 
 
-def test_the_bundled_files_are_those_that_the_script_makes() -> None:
-    """`python -m streams.demo.fortnight` writes them."""
-    assert {name: (DATA / name).read_text("utf-8") for name in made()} == made()
-    assert sum(path.stat().st_size for path in DATA.iterdir()) < _LARGEST
-
-
-def test_what_is_not_taken_is_shown_by_name() -> None:
+def test_what_is_not_taken_is_named() -> None:
     tally = fortnight()[0].tally
     assert [r.refused.partition(" ")[0] for r in tally.refusals] == ["ORU^R01", "ADT^A43"]
     assert {"DFT^P03", "MDM^T02", "MSH-11 T"} <= tally.ignored.keys()
-
-
-def shown(console: Console) -> None:
-    page = Page(console)
-    page.opening()
-    for telling in fortnight()[1]:
-        page.tell(telling)
-    page.closing(fortnight()[0].tally, fortnight()[0].standing(), 1.0)
-
-
-def test_a_notice_is_shown_with_its_reason_its_limits_and_what_is_not_known() -> None:
-    out = io.StringIO()
-    shown(Console(file=out, width=200))
-    for words in (
-        "WARNING  raised  HEP-02, patient 30405  told to on-call",
-        "time alone, no message came",
-        "exposed days 49 d [lit] Dahlman 1993 AJOG 168:1265",
-        "order without a planned end",
-        "haematology on call answered: acknowledge",
-        "lab result S3002:OBX4:1 from LAB|HOSPITAL corrected what it rested on",
-        "made 30998 and 30417 one person",
-        "told to nobody: MRK-05",
-    ):
-        assert words in out.getvalue()
-
-
-@pytest.mark.parametrize(("terminal", "coloured"), [(True, True), (False, False)])
-def test_colours_are_for_terminals_only(terminal: bool, coloured: bool) -> None:
-    out = io.StringIO()
-    shown(Console(file=out, force_terminal=terminal, color_system="standard" if terminal else None))
-    assert ("\x1b[" in out.getvalue()) is coloured
-
-
-def test_the_command_prints_the_fortnight(capsys: pytest.CaptureFixture[str]) -> None:
-    demo.main()
-    assert "The fortnight in numbers" in capsys.readouterr().out
