@@ -2,89 +2,123 @@
 
 import asyncio
 import os
+import sys
 import tempfile
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from schemas.wire import encode
+from streams.cli_options import (
+    ChartsOption,
+    CheckOption,
+    ConfigOption,
+    DataOption,
+    FormOption,
+    HttpCertificateOption,
+    HttpKeyOption,
+    HttpOption,
+    KeepRawOption,
+    KeysOption,
+    LevelOption,
+    MllpAuthorityOption,
+    MllpCertificateOption,
+    MllpClientOption,
+    MllpKeyOption,
+    MllpOption,
+    MostBytesOption,
+    MostTogetherOption,
+    MostWaitingOption,
+    ReceiversOption,
+    RulesOption,
+    SourceOption,
+    TablesOption,
+    ZoneOption,
+)
+from streams.node.access_settings import AccessError, AccessSettings
 from streams.service import Service
-from streams.settings import SettingsError, load_settings
+from streams.settings import Asked, Settings
+from streams.settings_node import HTTP, MLLP, DemoSettings, LogSettings, NodeSettings
 
 if TYPE_CHECKING:
     from streams.node.serve import Running
 
 
 def serve_command(
-    data: Annotated[Path, typer.Option(envvar="TRABECULA_DATA", help="Folder that everything is kept in.")] = Path(
-        "trabecula-data"
-    ),
-    http: Annotated[
-        str, typer.Option(envvar="TRABECULA_HTTP", help="HOST:PORT; port 0 picks a free one.")
-    ] = "127.0.0.1:8080",
-    mllp: Annotated[
-        str, typer.Option(envvar="TRABECULA_MLLP", help="HOST:PORT; port 0 picks a free one.")
-    ] = "127.0.0.1:2575",
-    keys: Annotated[
-        Path | None, typer.Option(envvar="TRABECULA_KEYS", help="TOML file of API keys; needed off loopback.")
-    ] = None,
-    receivers: Annotated[
-        Path | None, typer.Option(envvar="TRABECULA_RECEIVERS", help="TOML file of the receivers of notices.")
-    ] = None,
-    mllp_certificate: Annotated[
-        Path | None, typer.Option(envvar="TRABECULA_MLLP_CERTIFICATE", help="PEM file; MLLP over TLS then.")
-    ] = None,
-    mllp_key: Annotated[Path | None, typer.Option(envvar="TRABECULA_MLLP_KEY", help="PEM file of its key.")] = None,
-    mllp_authority: Annotated[
-        Path | None, typer.Option(envvar="TRABECULA_MLLP_AUTHORITY", help="PEM file: whose clients are let in.")
-    ] = None,
-    mllp_client: Annotated[
-        list[str] | None, typer.Option(envvar="TRABECULA_MLLP_CLIENT", help="Name of a client that is let in.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")] = None,
-    time_zone: Annotated[str | None, typer.Option("--time-zone", help="IANA name of the site's time zone.")] = None,
-    rules: Annotated[Path | None, typer.Option("--rules", help="TOML file of overrides of the rule pack.")] = None,
-    tables: Annotated[Path | None, typer.Option("--tables", help="TOML file of the site's codes and units.")] = None,
-    source: Annotated[str | None, typer.Option("--source", help="Name of the feed.")] = None,
+    data: DataOption = None,
+    http: HttpOption = None,
+    mllp: MllpOption = None,
+    keys: KeysOption = None,
+    receivers: ReceiversOption = None,
+    http_certificate: HttpCertificateOption = None,
+    http_key: HttpKeyOption = None,
+    mllp_certificate: MllpCertificateOption = None,
+    mllp_key: MllpKeyOption = None,
+    mllp_authority: MllpAuthorityOption = None,
+    mllp_client: MllpClientOption = None,
+    keep_raw_days: KeepRawOption = None,
+    most_waiting: MostWaitingOption = None,
+    most_waiting_bytes: MostBytesOption = None,
+    most_together: MostTogetherOption = None,
+    charts_in_memory: ChartsOption = None,
+    log_level: LevelOption = None,
+    log_form: FormOption = None,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
+    rules: RulesOption = None,
+    tables: TablesOption = None,
+    source: SourceOption = None,
+    check: CheckOption = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Run one node: HTTP and MLLP in, monitor, pages and metrics, everything durable in one folder.
 
     Once it is ready it prints one JSON line with the addresses in use; nothing else goes to stdout.
     """
-    from alerting.delivery.settings import DeliverySettings  # noqa: PLC0415
-    from streams.node.access_settings import AccessSettings  # noqa: PLC0415 - as the module says
-    from streams.node.delivery_file import load_receivers  # noqa: PLC0415
-    from streams.node.mllp import TlsSettings  # noqa: PLC0415
-    from streams.node.serve import Listen, serve  # noqa: PLC0415
-
-    settings = load_settings(config, time_zone=time_zone, rules=rules, tables=tables, source=source)
-    tls = None
-    if mllp_certificate is not None and mllp_key is not None:
-        tls = TlsSettings(mllp_certificate, mllp_key, mllp_authority)
-    elif mllp_certificate is not None or mllp_key is not None or mllp_authority is not None:
-        raise typer.BadParameter("needs both --mllp-certificate and --mllp-key", param_hint="--mllp-certificate")
-    clients = frozenset(mllp_client or ())
-    delivery = DeliverySettings() if receivers is None else load_receivers(receivers)
-    try:
-        access = AccessSettings(keys=keys)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise SettingsError(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    listen = Listen(http, mllp, access, mllp_tls=tls, mllp_clients=clients, delivery=delivery)
-    _run(serve(Service(settings), data, listen, announce))
+    node = {"data": data, "http": http, "mllp": mllp, "keys": keys, "receivers": receivers}
+    tls = {"http_certificate": http_certificate, "http_key": http_key, "mllp_certificate": mllp_certificate}
+    tls |= {"mllp_key": mllp_key, "mllp_authority": mllp_authority}
+    limits = {"keep_raw_days": keep_raw_days, "most_waiting": most_waiting, "most_waiting_bytes": most_waiting_bytes}
+    limits |= {"most_together": most_together, "charts_in_memory": charts_in_memory}
+    logs = {"log_level": log_level, "log_form": log_form}
+    site = {"time_zone": time_zone, "rules": rules, "tables": tables, "source": source}
+    asked = Asked(config, {**node, **tls, **limits, **logs, **site, "mllp_client": tuple(mllp_client or ()) or None})
+    if check:
+        raise typer.Exit(_check(asked))
+    _serve(asked)
 
 
-def _run(node: Coroutine[Any, Any, None]) -> None:
+def _serve(asked: Asked) -> None:
+    from streams.node.serve import serve  # noqa: PLC0415 - as the module says
+    from streams.node.starting import listen_of  # noqa: PLC0415
+
+    settings, node = asked.load(Settings), asked.load(NodeSettings)
+    listen = listen_of(node, asked.load(AccessSettings))
+    _run(serve(Service(settings), node.data, listen, announce), asked.load(LogSettings))
+
+
+def _check(asked: Asked) -> int:
+    """Errors: none; each is a line."""
+    from streams.node.checking import check  # noqa: PLC0415 - as the module says
+
+    failed = False
+    for found in check(asked):
+        failed = failed or not found.is_well
+        typer.echo(found)
+    return int(failed)
+
+
+def _run(node: Coroutine[Any, Any, None], logs: LogSettings) -> None:
     """Run a node; what an operator can put right is said in one line, with exit status 2."""
-    from streams.node.access_settings import AccessError  # noqa: PLC0415 - as the module says
+    from streams.node.logs import say_to  # noqa: PLC0415 - as the module says
     from streams.node.schema import SchemaError  # noqa: PLC0415
     from streams.node.serve import AddressError  # noqa: PLC0415
     from streams.node.store import StoreError  # noqa: PLC0415
     from streams.node.store_folder import FolderInUseError  # noqa: PLC0415
 
+    say_to(sys.stderr, logs)
     try:
         asyncio.run(node)
     except (AccessError, AddressError, FolderInUseError, SchemaError, StoreError, OSError) as error:
@@ -99,22 +133,31 @@ def announce(node: "Running") -> None:
 
 def demo_command(
     data: Annotated[Path | None, typer.Option(help="Folder to keep the demo in; else a temporary one.")] = None,
-    http: Annotated[str, typer.Option(help="HOST:PORT of HTTP; port 0 picks a free one.")] = "127.0.0.1:0",
-    mllp: Annotated[str, typer.Option(help="HOST:PORT of MLLP; port 0 picks a free one.")] = "127.0.0.1:0",
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")] = None,
-    time_zone: Annotated[str | None, typer.Option("--time-zone", help="IANA name of the site's time zone.")] = None,
+    http: Annotated[
+        str | None, typer.Option(help="HOST:PORT of HTTP; else 127.0.0.1:8080, or a free port if it is in use.")
+    ] = None,
+    mllp: Annotated[
+        str | None, typer.Option(help="HOST:PORT of MLLP; else 127.0.0.1:2575, or a free port if it is in use.")
+    ] = None,
+    log_level: LevelOption = None,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
 ) -> None:
     """Run a node fed with simulated hospital days, to look at; the first line is its address."""
-    from streams.node.demo import demo  # noqa: PLC0415 - as the module says
+    from streams.node.demo import NoDemoError, demo, usual_or_free  # noqa: PLC0415 - as the module says
     from streams.node.serve import Listen  # noqa: PLC0415
+    from streams.simulate.fhir import IDENTIFIER_SYSTEM  # noqa: PLC0415
 
-    service = Service(load_settings(config, time_zone=time_zone))
-    listen = Listen(http, mllp)
-    if data is not None:
-        _run(demo(service, data, listen, announce_page))
-        return
-    with tempfile.TemporaryDirectory(prefix="trabecula-demo-") as folder:
-        _run(demo(service, Path(folder), listen, announce_page))
+    flags = {"demo_data": data, "demo_http": http, "demo_mllp": mllp, "time_zone": time_zone}
+    asked = Asked(config, {**flags, "log_level": log_level, "fhir_authorities": {IDENTIFIER_SYSTEM: ""}})
+    settings, where = asked.load(Settings), asked.load(DemoSettings)
+    listen = Listen(where.demo_http or usual_or_free(HTTP), where.demo_mllp or usual_or_free(MLLP))
+    kept = where.demo_data
+    with tempfile.TemporaryDirectory(prefix="trabecula-demo-") if kept is None else nullcontext(kept) as folder:
+        try:
+            _run(demo(Service(settings), Path(folder), listen, announce_page), asked.load(LogSettings))
+        except NoDemoError as error:
+            raise typer.BadParameter(str(error), param_hint="--data") from None
 
 
 def announce_page(node: "Running") -> None:

@@ -1,33 +1,33 @@
-"""Settings of a site: a flag beats the environment (TRABECULA_...), which beats the TOML file of `--config`."""
+"""Settings of a site, and the one list of all that can be set.
 
-import tomllib
+Topic: a flag beats the environment (TRABECULA_...), which beats the TOML file of `--config`. The file is one for all
+commands: each takes what is its own, and what is nobody's is refused.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import pydantic_settings
-from pydantic import ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import field_validator
+from pydantic_settings import BaseSettings
 
 from schemas.values import instant
 from streams.intake.site import Site
+from streams.node.access_settings import AccessSettings
+from streams.settings_layers import PREFIX, Kind, LayeredSettings, SettingsError, layered, read_file
+from streams.settings_node import IN_NO_FILE, DemoSettings, LogSettings, NodeSettings, OperatorSettings
+from streams.settings_offline import ExplainSettings, SimulateSettings
+
+__all__ = ["KINDS", "KNOWN", "Asked", "Settings", "SettingsError", "load", "load_settings", "never_read"]
 
 
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it and what would be accepted."""
-
-
-class Settings(BaseSettings):
+class Settings(LayeredSettings):
     """What a site says of itself. Each field is also TRABECULA_<NAME> in the environment."""
-
-    model_config = SettingsConfigDict(env_prefix="TRABECULA_", frozen=True, extra="forbid", hide_input_in_errors=True)
 
     time_zone: str = "UTC"
     """IANA name; days are its local days."""
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     """HL7 table 0203 type of the PID-3 repetition that names the patient."""
     preferred_authority: str | None = None
     """The assigning authority whose PID-3 repetition comes first."""
-    fhir_authorities: dict[str, str] = {}
+    fhir_authorities: dict[str, str] = {}  # noqa: RUF012 - a field of pydantic, which copies it
     """FHIR identifier system -> assigning authority."""
     fhir_base: str = ""
     """Base address that relative FHIR references are resolved against."""
@@ -89,42 +89,55 @@ class Settings(BaseSettings):
         )
 
 
-def load_settings(config: Path | None = None, **flags: Any) -> Settings:
-    """The settings in force.
+KINDS: Final[tuple[type[BaseSettings], ...]] = (
+    Settings,
+    NodeSettings,
+    AccessSettings,
+    LogSettings,
+    DemoSettings,
+    OperatorSettings,
+    ExplainSettings,
+    SimulateSettings,
+)
+KNOWN: Final = frozenset(name for kind in KINDS for name in kind.model_fields)
+"""Every setting by name."""
+_BESIDE: Final = frozenset({"config"})
+"""What only the environment can set: where the file is."""
+
+
+def load(kind: type[Kind], config: Path | None = None, **flags: Any) -> Kind:
+    """A group of settings as they are in force.
 
     Errors: SettingsError names the setting or the file, and what would be accepted.
     """
-    given: dict[str, Any] = {}
-    if config is not None:
-        try:
-            given = tomllib.loads(config.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"{config}: {error}") from None
-    said = {name: value for name, value in flags.items() if value is not None}
-    try:
-        return _over(given)(**said)
-    except pydantic_settings.SettingsError as error:  # a value that is no JSON where JSON is expected
-        raise SettingsError(f'{error}; expected JSON, e.g. {{"urn:oid:1.2.3": "HOSP"}}') from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {name}: {first['msg']} (known: {', '.join(Settings.model_fields)})") from None
+    return layered(kind, read_file(config, KNOWN - IN_NO_FILE), flags)
 
 
-def _over(file: dict[str, Any]) -> type[Settings]:
-    """The settings with a file's values beneath flags and environment."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command was given; each group of settings is loaded from it when it is needed."""
 
-    class Layered(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            del dotenv_settings, file_secret_settings
-            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=file)
+    config: Path | None
+    flags: Mapping[str, Any]
 
-    return Layered
+    def load(self, kind: type[Kind]) -> Kind:
+        """A group of settings as they are in force.
+
+        Errors: SettingsError.
+        """
+        return load(kind, self.config, **self.flags)
+
+
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """The site's settings in force.
+
+    Errors: SettingsError.
+    """
+    return load(Settings, config, **flags)
+
+
+def never_read(environment: Mapping[str, str] | None = None) -> list[str]:
+    """The names in the environment that look like settings and are none: written wrong, or of another version."""
+    given = os.environ if environment is None else environment
+    names = (name for name in given if name.upper().startswith(PREFIX))
+    return sorted(name for name in names if name.upper().removeprefix(PREFIX).lower() not in KNOWN | _BESIDE)

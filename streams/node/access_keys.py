@@ -120,6 +120,10 @@ class KeyRing:
             return None
         return None if known.expires is not None and known.expires <= self._now() else known
 
+    def expiries(self) -> list[datetime | None]:
+        """When each key ends; None: never."""
+        return [key.expires for key in self._known.values()]
+
     def _look_again(self) -> None:
         if time.monotonic() - self._looked_at < _LOOK_EVERY:
             return

@@ -1,7 +1,6 @@
 """Delivery of a node: a courier for each receiver, none of whom waits for another."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -19,11 +18,12 @@ from streams.node.clock import Clock, SystemClock
 from streams.node.delivery_courier import Courier, Status
 from streams.node.delivery_rows import Outbox, Refused
 from streams.node.engine import Engine
+from streams.node.logs import Log, place_of
 from streams.node.port import NotDurableError, QueueFullError
 from streams.node.store import Store
 from streams.node.store_rows import Rows
 
-LOG: Final = logging.getLogger("trabecula.delivery")
+LOG: Final = Log("delivery")
 LOOK_EVERY: Final = 0.02
 """Seconds between two looks at the end of the outbox: one read of one row."""
 _FULL: Final = 0.1
@@ -110,7 +110,9 @@ class Delivery:
                 return None
             except Exception as error:  # noqa: BLE001 - a mistake of ours is shown, and stops no other receiver
                 self.mistakes[name] = type(error).__name__
-                LOG.error("the courier of %s failed (%s) and begins again", name, self.mistakes[name])  # noqa: TRY400
+                LOG.error(  # noqa: TRY400 - what it failed on may be a notice
+                    "courier_failed", receiver=name, error=self.mistakes[name], place=place_of(error.__traceback__)
+                )
                 if courier.is_stopping:
                     return None
                 await asyncio.sleep(_AFTER_A_MISTAKE)

@@ -6,7 +6,6 @@ so that of a receiver that takes everything no row is ever written.
 """
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -21,10 +20,11 @@ from alerting.delivery.pace import Pace, backoff
 from alerting.delivery.routes import Envelope, Settings, route
 from streams.node.clock import Clock
 from streams.node.delivery_rows import Changes, Outbox, Waiting, begin, item_of, keep, send_again
+from streams.node.logs import Log
 from streams.node.port import NotDurableError
 from streams.node.store_rows import Rows
 
-LOG: Final = logging.getLogger("trabecula.delivery")
+LOG: Final = Log("delivery")
 MOST_WAITING: Final = 1_000
 """Notices in memory that wait for no digest; the rest waits in the outbox."""
 _READ: Final = 256
@@ -258,8 +258,15 @@ class Courier:
             case "again":
                 self._retry(parcel, answer)
         if self._pace.is_failing != was_failing:
-            words = "receiver %s fails (%s)" if self._pace.is_failing else "receiver %s is well again (%s)"
-            LOG.warning(words, self.settings.name, answer.reason)
+            self._tell(answer)
+
+    def _tell(self, answer: Answer) -> None:
+        """Say that the receiver fails, or takes again."""
+        name, status = self.settings.name, answer.status
+        if self._pace.is_failing:
+            LOG.warning("receiver_failing", receiver=name, reason=answer.reason, status=status)
+        else:
+            LOG.info("receiver_recovered", receiver=name)
 
     def _done(self, parcel: Parcel) -> None:
         self._lanes.taken(parcel)
@@ -271,8 +278,9 @@ class Courier:
 
     def _park(self, parcel: Parcel, answer: Answer) -> None:
         self._lanes.taken(parcel)
+        count = len(parcel.items)
+        LOG.error("receiver_refused", receiver=self.settings.name, status=answer.status, count=count)
         for item in parcel.items:
-            LOG.error("receiver %s refused notice %s: %s", self.settings.name, item.notice_id, answer.status)
             item.attempts += 1
             self._refused.add(item.alert_id)
             self._changes.rows[item.ordinal] = Waiting(item, "refused", answer.reason, answer.status)

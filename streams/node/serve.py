@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import logging
+import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,14 +17,17 @@ from streams.node.access import access_of, is_loopback
 from streams.node.access_settings import AccessSettings
 from streams.node.clock import SystemClock
 from streams.node.delivery import Delivery
-from streams.node.engine import Engine
+from streams.node.engine import Engine, Limits
 from streams.node.http.app import app
 from streams.node.http.metrics import Metrics
 from streams.node.http.server import HttpServer
 from streams.node.http.settings import HttpSettings
 from streams.node.http.store_reads import StoreReads
+from streams.node.logs import LOG, loop_failed
 from streams.node.mllp import MllpServer, MllpSettings, TlsSettings, serve_mllp, tls_context
 from streams.node.mllp.settings import Counted
+from streams.node.reporting import Feeds, Reporter
+from streams.node.schema import VERSION
 from streams.node.store import Store
 from streams.node.store_reading import Reading
 from streams.service import Service
@@ -51,6 +54,7 @@ class Listen:
     mllp_clients: frozenset[str] = frozenset()
     """Names of the client certificates that are let in over MLLP; the name is the feed."""
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    limits: Limits = field(default_factory=Limits)
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -68,16 +72,16 @@ class _MllpCounts:
     """What the MLLP listener counted, as a metric."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
 
     def count(self, what: Counted) -> None:
         """One more."""
-        self._counts[what] += 1
+        self.counts[what] += 1
 
     def collect(self) -> Iterator[Metric]:
         """The family of the listener (a prometheus_client collector)."""
         family = CounterMetricFamily("trabecula_mllp", "Messages and connections of MLLP.", labels=["outcome"])
-        for what, n in sorted(self._counts.items()):
+        for what, n in sorted(self.counts.items()):
             family.add_metric([what], n)
         yield family
 
@@ -116,13 +120,13 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
     """
     http_host, http_port = host_and_port(listen.http)
     mllp_host, mllp_port = host_and_port(listen.mllp)
-    await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
     clock = SystemClock()
     store = Store(data)
     try:
-        engine = Engine(store, service.monitor, service.tables, service.settings.site, clock=clock)
+        site, limits = service.settings.site, listen.limits
+        engine = Engine(store, service.monitor, service.tables, site, clock=clock, limits=limits)
         reading = Reading(data)
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes the addresses of receivers
         metrics, counts = Metrics(), _MllpCounts()
         metrics.registry.register(counts)
         settings = HttpSettings(
@@ -136,27 +140,52 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
         delivery = Delivery(listen.delivery, store, engine, service.settings.site.time_zone, clock=clock)
         await delivery.start()
         metrics.registry.register(_Lags(delivery))
-        mllp = await _mllp(engine, mllp_host, mllp_port, listen, counts)
+        feeds = Feeds(counts)
+        mllp = await _mllp(engine, mllp_host, mllp_port, listen, counts, feeds)
         outbox = Reading(data)  # of its own: a reader is asked by one thread
+        reporting = asyncio.create_task(Reporter(engine, outbox, feeds, counts.counts).run())
         ringing = asyncio.create_task(_ring(outbox, application.state.node.doorbell.ring))
         await http.start()
+        node = Running(http.address, _address(mllp), engine, reading)
         try:
-            yield Running(http.address, _address(mllp), engine, reading)
+            _started(service, store, application.version, node)
+            yield node
         finally:
-            ringing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ringing
+            LOG.info("stopping")
+            for task in (ringing, reporting):
+                task.cancel()
+            await asyncio.gather(ringing, reporting, return_exceptions=True)
             await mllp.stop(within=STOP_WITHIN)
             await http.stop()
             await delivery.close()
-            await asyncio.to_thread(engine.close, STOP_WITHIN)
+            in_time = await asyncio.to_thread(engine.close, STOP_WITHIN)
+            LOG.info("stopped", outcome="all that waited is kept" if in_time else "what waited is to be sent again")
             reading.close()
             outbox.close()
     finally:
         store.close()
 
 
-async def _mllp(engine: Engine, host: str, port: int, listen: Listen, counts: _MllpCounts) -> MllpServer:
+def _started(service: Service, store: Store, version: str, node: Running) -> None:
+    pack, before = service.monitor.pack, store.upgraded_from
+    LOG.info(
+        "started",
+        version=version,
+        schema=VERSION,
+        upgraded_from=before if 0 < before < VERSION else None,
+        rulepack=pack.version,
+        sha256=pack.sha256,
+        time_zone=service.settings.time_zone,
+        http=node.http,
+        mllp=node.mllp,
+        charts=node.reading.how_many_patients(),
+        process=os.getpid(),
+    )
+
+
+async def _mllp(
+    engine: Engine, host: str, port: int, listen: Listen, counts: _MllpCounts, feeds: Feeds
+) -> MllpServer:
     """Errors: AddressError off loopback where nobody has to show a certificate."""
     if not is_loopback(host) and not (listen.mllp_tls and listen.mllp_tls.client_authority and listen.mllp_clients):
         raise AddressError(
@@ -164,7 +193,8 @@ async def _mllp(engine: Engine, host: str, port: int, listen: Listen, counts: _M
             "set --mllp-certificate, --mllp-key, --mllp-authority and --mllp-client, or listen on 127.0.0.1"
         )
     context = tls_context(listen.mllp_tls, counts) if listen.mllp_tls else None
-    return await serve_mllp(engine, host, port, MllpSettings(clients=listen.mllp_clients), context, counts=counts)
+    settings = MllpSettings(clients=listen.mllp_clients)
+    return await serve_mllp(engine, host, port, settings, context, counts=counts, senders=feeds)
 
 
 def _address(server: MllpServer) -> str:
@@ -199,7 +229,12 @@ async def serve(
     announce: Callable[[Running], None],
     wait: Callable[[], Awaitable[None]] = until_signalled,
 ) -> None:
-    """Run a node until it is told to stop."""
-    async with running(service, data, listen) as node:
-        announce(node)
-        await wait()
+    """Run a node until it is told to stop; told so while it starts, it stops as soon as it has."""
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: loop_failed(context))
+    told = asyncio.ensure_future(wait())
+    try:
+        async with running(service, data, listen) as node:
+            announce(node)
+            await told
+    finally:
+        told.cancel()

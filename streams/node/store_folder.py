@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 FILE: Final = "trabecula.sqlite"
-_LOCK: Final = "lock"
+LOCK: Final = "lock"
 
 
 class FolderInUseError(RuntimeError):
@@ -20,8 +20,8 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # everything in it is about patients
+        self._file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -3,7 +3,6 @@
 Law: a log line has the route's template, never its address.
 """
 
-import logging
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -15,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.node.http.node import LOCAL_NAMES, Node, route_of
 from streams.node.http.problems import ProblemError, answer, problem_of
+from streams.node.logs import Log, place_of
 
-LOG: Final = logging.getLogger("trabecula.http")
+LOG: Final = Log("http")
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -30,6 +30,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _STREAMS: Final = "/v1/notices"
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host")
@@ -59,13 +60,19 @@ class Guard:
 
     async def _failed(self, request: Request, error: Exception, receive: Receive, answering: "_Answering") -> None:
         if not isinstance(error, ProblemError):
-            LOG.error("%s %s failed: %s", request.method, route_of(request), _place(error))
+            LOG.error(
+                "request_failed",
+                method=_method(request),
+                route=route_of(request),
+                error=type(error).__name__,
+                place=place_of(error.__traceback__),
+            )
         if not answering.status:
             await answer(request, problem_of(error))(request.scope, receive, answering.send)
 
     def _count(self, request: Request, status: int, seconds: float) -> None:
         route = route_of(request)
-        LOG.info("%s %s %d %.0f ms", request.method, route, status, seconds * 1000)
+        LOG.debug("request", method=_method(request), route=route, status=status, seconds=round(seconds, 4))
         if route != _STREAMS or status != 200:  # noqa: PLR2004 the status OK
             self._node.metrics.answered(route, request.method, status, seconds)
 
@@ -77,6 +84,11 @@ class Guard:
             _only_local(request.headers)
         if request.method not in _SAFE:
             _only_same_origin(request)
+
+
+def _method(request: Request) -> str:
+    """A method is whatever a client writes there."""
+    return request.method if request.method in _METHODS else "other"
 
 
 def _only_local(headers: Headers) -> None:
@@ -102,15 +114,6 @@ def _only_same_origin(request: Request) -> None:
         raise ProblemError(
             403, "asked by a page of another site", field="Origin", accepted="requests of no page, or of our own"
         )
-
-
-def _place(error: Exception) -> str:
-    """Where it failed, and the type: the message of an error may hold what it failed on."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    where = f" at {frame.tb_frame.f_code.co_qualname}, line {frame.tb_lineno}" if frame else ""
-    return f"{type(error).__name__}{where}"
 
 
 class _Answering:

@@ -4,12 +4,12 @@ import asyncio
 import socket
 import ssl as tls
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Final, cast
 
 from streams.node.mllp.connection import Budget, Connection
-from streams.node.mllp.settings import Counts, MllpSettings, Uncounted
+from streams.node.mllp.settings import Counts, MllpSettings, Senders, Uncounted
 from streams.node.mllp.tls import client_name
 from streams.node.port import Receiver
 
@@ -38,11 +38,13 @@ class MllpServer:
         settings: MllpSettings,
         *,
         counts: Counts,
+        senders: Senders | None = None,
         clock: Callable[[], datetime],
     ) -> None:
         self._receiver = receiver
         self._settings = settings
         self._counts = counts
+        self._senders = senders
         self._clock = clock
         self._budget = Budget(settings.most_held)
         self._running: dict[asyncio.Task[None], Connection] = {}
@@ -93,15 +95,19 @@ class MllpServer:
                 self._counts.count("unknown_certificate")
                 writer.transport.abort()
                 return
-        await self._run(reader, writer, feed)
+        sender = feed or str((writer.get_extra_info("peername") or ("",))[0])
+        with self._senders.connected(sender) if self._senders else nullcontext(self._counts) as counts:
+            await self._run(reader, writer, feed, counts)
 
-    async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, feed: str | None) -> None:
+    async def _run(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, feed: str | None, counts: Counts
+    ) -> None:
         connection = Connection(
             reader,
             writer,
             receiver=self._receiver,
             settings=self._settings,
-            counts=self._counts,
+            counts=counts,
             budget=self._budget,
             clock=self._clock,
             feed=feed,
@@ -124,6 +130,7 @@ async def serve_mllp(
     ssl: tls.SSLContext | None = None,
     *,
     counts: Counts | None = None,
+    senders: Senders | None = None,
     clock: Callable[[], datetime] = _now,
 ) -> MllpServer:
     """Listen for MLLP and hand each message to the receiver; port 0 picks a free one.
@@ -135,6 +142,6 @@ async def serve_mllp(
     asks = ssl is not None and ssl.verify_mode is tls.CERT_REQUIRED
     if asks != bool(settings.clients):
         raise ValueError("clients: accepted: a client authority and the names that are let in, or neither")
-    server = MllpServer(receiver, settings, counts=counts or Uncounted(), clock=clock)
+    server = MllpServer(receiver, settings, counts=counts or Uncounted(), senders=senders, clock=clock)
     await server.start(host, port, ssl)
     return server

@@ -1,5 +1,6 @@
 """What an MLLP listener is told, and what it counts."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -30,6 +31,13 @@ class Counts(Protocol):
     """Where a listener counts."""
 
     def count(self, what: Counted) -> None: ...
+
+
+class Senders(Protocol):
+    """Who is told of each connection."""
+
+    def connected(self, sender: str) -> AbstractContextManager[Counts]:
+        """A connection of a feed, or of an address where nobody says who it is; what it counts, as long as it lasts."""
 
 
 class Uncounted:
