@@ -1,0 +1,1 @@
+"""The Kafka deployment, against a real Apache Kafka."""
