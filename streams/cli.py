@@ -1,7 +1,7 @@
 """The command line. Exit status: 0 done; 1 a check failed; 2 usage or unreadable input."""
 
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -10,12 +10,14 @@ import typer
 from alerting.rules import RULES
 from schemas.rulepack import RulePack, RulePackError
 from schemas.tables import TableError
-from schemas.values import NotWhatWasExpectedError, day, instant
+from schemas.values import NotWhatWasExpectedError, instant
 from streams.cli_node import demo_command, serve_command
+from streams.cli_options import ConfigOption, RulesOption, SourceOption, TablesOption, ZoneOption
 from streams.explain import in_words
 from streams.inputs import UnreadableError
 from streams.service import Service, packaged_pack
-from streams.settings import Settings, SettingsError, load_settings
+from streams.settings import Settings, SettingsError, load, load_settings
+from streams.settings_offline import ExplainSettings, SimulateSettings
 from streams.shell import Progress, Report, write
 
 app: Final = typer.Typer(
@@ -32,13 +34,6 @@ app.command("serve")(serve_command)
 app.command("demo")(demo_command)
 
 Files = Annotated[list[Path], typer.Argument(help="Events (NDJSON), FHIR R4 (JSON, NDJSON, Bundles) or HL7 v2 files.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
-ZoneOption = Annotated[str | None, typer.Option("--time-zone", help="IANA name of the site's time zone.")]
-RulesOption = Annotated[
-    Path | None, typer.Option("--rules", help="TOML file of overrides of the rule pack, or a whole pack.")
-]
-TablesOption = Annotated[Path | None, typer.Option("--tables", help="TOML file of the site's own codes and units.")]
-SourceOption = Annotated[str | None, typer.Option("--source", help="Name of the feed.")]
 
 
 def _instant(given: str | None, option: str) -> datetime | None:
@@ -106,10 +101,12 @@ def translate(
 @app.command()
 def explain(
     files: Files,
-    patient: Annotated[str, typer.Option("--patient", help="The patient's identity, as in the events.")],
+    patient: Annotated[str | None, typer.Option("--patient", help="The patient's identity, as in the events.")] = None,
     rule: Annotated[str | None, typer.Option("--rule", help="Only this rule, e.g. HEP-02.")] = None,
     at: Annotated[str | None, typer.Option("--at", help="The instant asked about; else after the last event.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a rule instead of text.")] = False,
+    as_json: Annotated[
+        bool | None, typer.Option("--json/--text", help="One JSON object a rule instead of text.")
+    ] = None,
     rules: RulesOption = None,
     config: ConfigOption = None,
     time_zone: ZoneOption = None,
@@ -117,15 +114,18 @@ def explain(
     source: SourceOption = None,
 ) -> None:
     """Say why there is an alert, and why there is none: each condition with value, limit and distance."""
-    if rule is not None and rule not in {r.id for r in RULES}:
-        raise typer.BadParameter(f"unknown rule; known: {', '.join(r.id for r in RULES)}", param_hint="--rule")
+    asked = load(ExplainSettings, config, patient=patient, rule=rule, at=_instant(at, "--at"), as_json=as_json)
+    if asked.patient is None:
+        raise SettingsError("setting patient: whose chart? Name it by --patient, as in the events")
+    if asked.rule is not None and asked.rule not in {r.id for r in RULES}:
+        raise SettingsError(f"setting rule: unknown rule; known: {', '.join(r.id for r in RULES)}")
     service = Service(_settings(config, time_zone=time_zone, rules=rules, tables=tables, source=source))
     report = Report()
-    found = service.explain(service.events(files, report), patient, rule, _instant(at, "--at"))
+    found = service.explain(service.events(files, report), asked.patient, asked.rule, asked.at)
     if found is None:
         typer.echo("no event of this patient is in the files (up to that instant)", err=True)
         raise typer.Exit(1)
-    if json:
+    if asked.as_json:
         write(found)
     else:
         typer.echo("\n\n".join(in_words(one) for one in found))
@@ -134,63 +134,43 @@ def explain(
 
 @app.command()
 def simulate(
-    form: Annotated[str, typer.Option("--format", help="events, hl7v2 or fhir.")] = "events",
-    seed: Annotated[int, typer.Option("--seed", help="The same seed and options give the same messages.")] = 1,
-    patients: Annotated[int, typer.Option("--patients", min=0, help="Courses, obstetric and general.")] = 200,
-    days: Annotated[int, typer.Option("--days", min=1, help="Days from --start on.")] = 365,
-    start: Annotated[str, typer.Option("--start", help="The first day, YYYY-MM-DD.")] = "2026-01-05",
-    run_in: Annotated[int, typer.Option("--run-in", min=0, help="Courses began up to so many days earlier.")] = 300,
-    rate: Annotated[float, typer.Option("--rate", min=0, help="Messages a second; 0: as fast as possible.")] = 0,
-    mix: Annotated[str, typer.Option("--mix", help="courses, or hospital: its whole traffic as well.")] = "courses",
-    messages: Annotated[int, typer.Option("--messages", min=0, help="A weekday's of --mix hospital.")] = 219_564,
-    enrich: Annotated[float, typer.Option("--enrich", min=1, help="What is rare is so many times as frequent.")] = 1,
-    late: Annotated[float, typer.Option("--late", min=0, max=1, help="Share of messages out of order.")] = 0,
-    duplicated: Annotated[float, typer.Option("--duplicated", min=0, max=1, help="Share of messages.")] = 0,
-    corrected: Annotated[float, typer.Option("--corrected", min=0, max=1, help="Share of laboratory reports.")] = 0,
-    cancelled: Annotated[float, typer.Option("--cancelled", min=0, max=1, help="Share of reports and doses.")] = 0,
-    merged: Annotated[float, typer.Option("--merged", min=0, max=1, help="Share of patients.")] = 0,
-    unmerged: Annotated[float, typer.Option("--unmerged", min=0, max=1, help="Share of patients.")] = 0,
+    form: Annotated[str | None, typer.Option("--format", help="events (default), hl7v2 or fhir.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The same seed and options give the same messages.")
+    ] = None,
+    patients: Annotated[int | None, typer.Option("--patients", help="Courses, obstetric and general (200).")] = None,
+    days: Annotated[int | None, typer.Option("--days", help="Days from --start on (365).")] = None,
+    start: Annotated[str | None, typer.Option("--start", help="The first day, YYYY-MM-DD (2026-01-05).")] = None,
+    run_in: Annotated[
+        int | None, typer.Option("--run-in", help="Courses began up to so many days earlier (300).")
+    ] = None,
+    rate: Annotated[float | None, typer.Option("--rate", help="Messages a second; 0: as fast as possible.")] = None,
+    mix: Annotated[str | None, typer.Option("--mix", help="courses, or hospital: its whole traffic as well.")] = None,
+    messages: Annotated[int | None, typer.Option("--messages", help="A weekday's of --mix hospital (219564).")] = None,
+    enrich: Annotated[float | None, typer.Option("--enrich", help="What is rare is so many times as frequent.")] = None,
+    late: Annotated[float | None, typer.Option("--late", help="Share (0 to 1) of messages out of order.")] = None,
+    duplicated: Annotated[float | None, typer.Option("--duplicated", help="Share of messages.")] = None,
+    corrected: Annotated[float | None, typer.Option("--corrected", help="Share of laboratory reports.")] = None,
+    cancelled: Annotated[float | None, typer.Option("--cancelled", help="Share of reports and doses.")] = None,
+    merged: Annotated[float | None, typer.Option("--merged", help="Share of patients.")] = None,
+    unmerged: Annotated[float | None, typer.Option("--unmerged", help="Share of patients.")] = None,
     truth: Annotated[Path | None, typer.Option("--truth", help="Write what is true as NDJSON to this file.")] = None,
     config: ConfigOption = None,
     time_zone: ZoneOption = None,
 ) -> None:
     """Simulate a population with known truth: messages on stdout, what was written on stderr."""
-    from streams.simulate.options import FORMATS, MIXES, Imperfections, Options  # noqa: PLC0415 - only this command
     from streams.simulate.run import to_stdout  # noqa: PLC0415 - only this command
 
-    _one_of(form, FORMATS, "--format")
-    _one_of(mix, MIXES, "--mix")
-    if truth is not None and not truth.absolute().parent.is_dir():
-        raise typer.BadParameter("expected a file in a folder that is there", param_hint="--truth")
-    options = Options(
-        seed=seed,
-        patients=patients,
-        start=_day(start),
-        days=days,
-        run_in=run_in,
-        zone=_settings(config, time_zone=time_zone).site.time_zone,
-        mix=mix,
-        messages=messages,
-        enrich=enrich,
-        imperfections=Imperfections(late, duplicated, corrected, cancelled, merged, unmerged),
-    )
+    course = {"seed": seed, "patients": patients, "days": days, "start": start, "run_in": run_in, "enrich": enrich}
+    traffic = {"format": form, "rate": rate, "mix": mix, "messages": messages, "truth": truth}
+    wrong = {"late": late, "duplicated": duplicated, "corrected": corrected, "cancelled": cancelled}
+    asked = load(SimulateSettings, config, **course, **traffic, **wrong, merged=merged, unmerged=unmerged)
+    options = asked.options(_settings(config, time_zone=time_zone).site.time_zone)
     try:
-        tally = to_stdout(options, form, rate=rate, truth=truth)
+        tally = to_stdout(options, asked.format, rate=asked.rate, truth=asked.truth)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     typer.echo(tally, err=True)
-
-
-def _one_of(given: str, accepted: tuple[str, ...], option: str) -> None:
-    if given not in accepted:
-        raise typer.BadParameter(f"expected one of {', '.join(accepted)}", param_hint=option)
-
-
-def _day(given: str) -> date:
-    try:
-        return day(given)
-    except NotWhatWasExpectedError as error:
-        raise typer.BadParameter(str(error), param_hint="--start") from None
 
 
 @app.command()

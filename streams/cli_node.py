@@ -94,9 +94,9 @@ def _serve(asked: Asked) -> None:
     from streams.node.serve import serve  # noqa: PLC0415 - as the module says
     from streams.node.starting import listen_of  # noqa: PLC0415
 
-    settings, node = asked.load(Settings), asked.load(NodeSettings)
+    settings, node, logs = asked.load(Settings), asked.load(NodeSettings), asked.load(LogSettings)
     listen = listen_of(node, asked.load(AccessSettings))
-    _run(serve(Service(settings), node.data, listen, announce), asked.load(LogSettings))
+    _run(serve(Service(settings), node.data, listen, announce), logs)
 
 
 def _check(asked: Asked) -> int:
@@ -150,12 +150,12 @@ def demo_command(
 
     flags = {"demo_data": data, "demo_http": http, "demo_mllp": mllp, "time_zone": time_zone}
     asked = Asked(config, {**flags, "log_level": log_level, "fhir_authorities": {IDENTIFIER_SYSTEM: ""}})
-    settings, where = asked.load(Settings), asked.load(DemoSettings)
+    settings, where, logs = asked.load(Settings), asked.load(DemoSettings), asked.load(LogSettings)
     listen = Listen(where.demo_http or usual_or_free(HTTP), where.demo_mllp or usual_or_free(MLLP))
     kept = where.demo_data
     with tempfile.TemporaryDirectory(prefix="trabecula-demo-") if kept is None else nullcontext(kept) as folder:
         try:
-            _run(demo(Service(settings), Path(folder), listen, announce_page), asked.load(LogSettings))
+            _run(demo(Service(settings), Path(folder), listen, announce_page), logs)
         except NoDemoError as error:
             raise typer.BadParameter(str(error), param_hint="--data") from None
 

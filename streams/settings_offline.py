@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
@@ -77,7 +78,19 @@ class SimulateSettings(LayeredSettings):
             raise ValueError("expected a file in a folder that is there")
         return file
 
-    @property
-    def imperfections(self) -> Imperfections:
-        """What goes wrong between the systems."""
-        return Imperfections(self.late, self.duplicated, self.corrected, self.cancelled, self.merged, self.unmerged)
+    def options(self, zone: ZoneInfo) -> Options:
+        """The population that is asked for."""
+        return Options(
+            seed=self.seed,
+            patients=self.patients,
+            start=self.start,
+            days=self.days,
+            run_in=self.run_in,
+            zone=zone,
+            mix=self.mix,
+            messages=self.messages,
+            enrich=self.enrich,
+            imperfections=Imperfections(
+                self.late, self.duplicated, self.corrected, self.cancelled, self.merged, self.unmerged
+            ),
+        )
