@@ -32,7 +32,10 @@ _OPERATOR: Final[Needs] = frozenset({"operator"})
 NEEDS: Final[Mapping[tuple[str, str], Needs]] = {
     ("POST", "/v1/events"): _FEED,
     ("POST", "/fhir"): _FEED,
+    ("POST", "/fhir/"): _FEED,
     ("POST", "/fhir/{type}"): _FEED,
+    ("PUT", "/fhir/{type}/{id}"): _FEED,
+    ("DELETE", "/fhir/{type}/{id}"): _FEED,
     ("POST", "/hl7v2"): _FEED,
     ("GET", "/v1/alerts"): _CLINICIAN,
     ("GET", "/v1/alerts/{alert_id}"): _CLINICIAN,
@@ -45,6 +48,7 @@ NEEDS: Final[Mapping[tuple[str, str], Needs]] = {
     ("GET", "/"): _CLINICIAN,
     ("GET", "/alerts/{alert_id}"): _CLINICIAN,
     ("POST", "/alerts/{alert_id}"): _CLINICIAN,
+    ("GET", "/messages"): _SEES_RAW,
     ("GET", "/patients"): _CLINICIAN,
     ("GET", "/patients/{patient_id}"): _CLINICIAN,
     ("GET", "/metrics"): _OPERATOR,

@@ -13,9 +13,10 @@ from fastapi import FastAPI
 from schemas.alerts import STANDING, Alert, Notice
 from schemas.events import AnyEvent
 from schemas.intervals import SEVERITIES
-from schemas.wire import decode, encode
+from schemas.wire import encode
 from streams.chart.chart import Chart
 from streams.inputs import Intake
+from streams.intake.fhir import translate_fhir_bytes
 from streams.intake.hl7v2 import split_hl7v2
 from streams.intake.native import translate_native
 from streams.intake.outcome import Translation
@@ -78,6 +79,8 @@ class MemoryNode:
     def take(self, message: Incoming, at: datetime | None = None) -> Outcome:
         """Decide a message at an instant."""
         made = self.translated(message)
+        if made.all_or_nothing and made.refusals:
+            return Outcome(refusals=made.refusals, refused_whole=True)
         items = []
         for event in made.events:
             now = at or self.clock.now()
@@ -95,7 +98,8 @@ class MemoryNode:
             return self.intake.hl7v2(message.raw)
         if message.format == "event":
             return translate_native(message.raw)
-        return self.intake.document(decode(message.raw))
+        site, tables, directory = self.intake.site, self.intake.tables, self.intake.directory
+        return translate_fhir_bytes(message.raw, site=site, tables=tables, directory=directory)
 
     def tell(self, notices: Iterable[Notice]) -> None:
         """Remember notices, and how the alert was."""

@@ -29,7 +29,7 @@ from streams.node.access import (
 from streams.node.access_audit import MemoryAudit
 from streams.node.access_keys import KeyRing, new_key
 from streams.node.access_settings import AccessError, AccessSettings, Role
-from streams.node.http import documentation, pages
+from streams.node.http import documentation, fhir, pages
 from tests.node.http_clinic import HERE, MemoryNode, client, made
 
 ISSUER, AUDIENCE = "https://sso.hospital.example", "trabecula"
@@ -342,7 +342,7 @@ async def test_a_browser_sends_a_key_as_a_password(tmp_path: Path) -> None:
 def routes() -> set[tuple[str, str]]:
     """Every route, those of pages too."""
     shown = {(m.upper(), path) for path, methods in made()[0].openapi()["paths"].items() for m in methods}
-    found = [route for router in (documentation.router, pages.router) for route in router.routes]
+    found = [route for router in (documentation.router, fhir.router, pages.router) for route in router.routes]
     methods = {(m, r.path) for r in found if isinstance(r, Route) for m in r.methods or ()}
     return shown | {(m, path.replace(":path}", "}")) for m, path in methods if m != "HEAD"}
 

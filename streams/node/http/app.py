@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from streams.monitor import Monitor
 from streams.node.access import Access
@@ -82,9 +84,17 @@ def _samples(reads: Reads) -> Any:
 
 async def _told(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        problem.headers["Allow"] = ", ".join(sorted(_methods(request)))
     if pages.is_page(request):
         return pages.problem_page(request, problem)
     return answer(request, problem)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of every route of an address: a router says those of the first one alone."""
+    routes = (each for each in request.app.routes if isinstance(each, Route))
+    return {name for each in routes if each.matches(request.scope)[0] is not Match.NONE for name in each.methods or ()}
 
 
 def _document(made: FastAPI) -> None:

@@ -13,6 +13,7 @@ _WORDS: Final = {
     403: "Whoever asks may not.",
     404: "There is no such thing.",
     408: "The body did not come in time.",
+    412: "It is asked for under a condition that cannot be kept to here.",
     413: "The body is too large.",
     415: "The body is of a type or encoding that is not read.",
     422: "Nothing of it could be taken; it is kept as a dead letter.",
@@ -25,13 +26,13 @@ _OUTCOME: Final = {
         "schema": {
             "type": "object",
             "required": ["resourceType"],
-            "properties": {"resourceType": {"enum": ["OperationOutcome", "Bundle"]}},
+            "properties": {"resourceType": {"type": "string"}},
         }
     }
 }
-FHIR_ANSWER: Final[dict[str, Any]] = {"description": "OperationOutcome, batch-response or transaction-response"} | {
-    "content": _OUTCOME
-}
+FHIR_ANSWER: Final[dict[str, Any]] = {
+    "description": "OperationOutcome, the answer to a batch or transaction, or the resource"
+} | {"content": _OUTCOME}
 READ: Final = (400, 401, 403, 503)
 FOUND: Final = (400, 401, 403, 404, 503)
 SENT: Final = (400, 401, 403, 408, 413, 415, 429, 503)

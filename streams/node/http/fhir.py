@@ -1,13 +1,11 @@
-"""`POST /fhir` and `/fhir/{type}`: FHIR R4 resources and Bundles.
+"""`/fhir` and `/fhir/{type}`: FHIR R4 resources and Bundles.
 
-Topic: a transaction is taken as a batch: what can be read of it is durable, and each entry says what became of it. What
-was refused is kept as a dead letter and taken again once it can be; all or nothing would keep a whole admission out for
-one code.
-Source: http://hl7.org/fhir/R4/http.html#transaction-response
+Law: of a transaction everything is taken or nothing; of a batch each entry by itself.
+Topic: resources are taken, none is read or searched: no condition on what is kept can be kept to outside a Bundle.
+Source: http://hl7.org/fhir/R4/http.html
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path
@@ -15,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.wire import NotJsonError, decode, encode
-from streams.intake.outcome import Refusal
 from streams.node.http.bodies import body_of, content_type
 from streams.node.http.documented import FHIR_ANSWER, SENT, body, problems
-from streams.node.http.fhir_outcome import FHIR_JSON, Issue, operation_outcome
+from streams.node.http.fhir_answers import is_answered_by_entry, issues_of, refused_transaction, response_bundle
+from streams.node.http.fhir_outcome import FHIR_JSON, operation_outcome
 from streams.node.http.node import AtNode, feed_of
 from streams.node.http.problems import ProblemError
 from streams.node.port import Incoming, Outcome
@@ -27,18 +25,18 @@ router = APIRouter(tags=["in"])
 
 ACCEPTED: Final = frozenset({FHIR_JSON, "application/json"})
 _EXPECTED: Final = "one FHIR R4 resource or Bundle in JSON"
-_WITH_RESPONSE: Final = {"batch": "batch-response", "transaction": "transaction-response"}
-_TAKEN: Final = "200 OK"
-_REFUSED: Final = "422 Unprocessable Entity"
-_ENTRY: Final = re.compile(r"Bundle\.entry\[(\d{1,6})\]")
+_CONDITIONS: Final = ("if-none-exist", "if-match", "if-none-match", "if-modified-since")
+_ID: Final = Path(pattern=r"^[A-Za-z0-9\-.]{1,64}$")
+_TYPE: Final = Path(pattern="^[A-Za-z]{1,64}$")
 _BODY: Final = body(
     FHIR_JSON,
     "application/json",
     schema={"type": "object", "required": ["resourceType"], "properties": {"resourceType": {"type": "string"}}},
 )
-_DOCUMENTED: Final = {200: FHIR_ANSWER, **problems(*SENT, 422, fhir=True)}
+_DOCUMENTED: Final = {200: FHIR_ANSWER, **problems(*SENT, 412, 422, fhir=True)}
 
 
+@router.post("/fhir/", include_in_schema=False)
 @router.post("/fhir", responses=_DOCUMENTED, openapi_extra=_BODY, response_class=Response)
 async def take_resource(request: Request, node: AtNode) -> Response:
     """Take a resource or a Bundle of any type; a batch or transaction is answered entry by entry."""
@@ -49,24 +47,89 @@ async def take_resource(request: Request, node: AtNode) -> Response:
 async def take_resource_of_type(
     request: Request,
     node: AtNode,
-    type: Annotated[str, Path(pattern="^[A-Za-z]{1,64}$")],  # noqa: A002 FHIR's word for it
+    type: Annotated[str, _TYPE],  # noqa: A002 FHIR's word for it
 ) -> Response:
     """Take a resource of a type."""
     return await _take(request, node, type)
 
 
-async def _take(request: Request, node: AtNode, expected: str | None) -> Response:
+@router.put("/fhir/{type}/{id}", responses=_DOCUMENTED, openapi_extra=_BODY, response_class=Response)
+async def take_version(
+    request: Request,
+    node: AtNode,
+    type: Annotated[str, _TYPE],  # noqa: A002
+    id: Annotated[str, _ID],  # noqa: A002
+) -> Response:
+    """Take a version of a resource."""
+    return await _take(request, node, type, id)
+
+
+@router.delete("/fhir/{type}/{id}", responses=_DOCUMENTED, response_class=Response)
+async def take_back(
+    request: Request,
+    node: AtNode,
+    type: Annotated[str, _TYPE],  # noqa: A002
+    id: Annotated[str, _ID],  # noqa: A002
+) -> Response:
+    """Take back what was told of a resource; kept as a batch of one entry that says when it was asked for."""
+    _judge_conditions(request)
+    now = node.clock.now()
+    entry = {"request": {"method": "DELETE", "url": f"{type}/{id}"}}
+    batch = {"resourceType": "Bundle", "type": "batch", "timestamp": now, "entry": [entry]}
+    outcome = await node.receive(Incoming("fhir", "fhir", encode(batch), now, feed_of(request)))
+    return _told(outcome)
+
+
+async def _take(request: Request, node: AtNode, kind: str | None, name: str | None = None) -> Response:
+    _judge_conditions(request)
     content_type(request, ACCEPTED)
     raw = await body_of(request, node.settings, node.settings.largest_bundle)
     document = _document(raw)
-    if expected is not None and document["resourceType"] != expected:
-        raise ProblemError(
-            400, "the resource is of another type than the address", field="resourceType", accepted=expected
-        )
+    _judge_address(document, kind, name)
     outcome = await node.receive(Incoming("fhir", "fhir", raw, node.clock.now(), feed_of(request)))
-    kind = _WITH_RESPONSE.get(str(document.get("type"))) if document["resourceType"] == "Bundle" else None
-    if kind is not None and isinstance(document.get("entry", []), list):
-        return _answer(200, _bundle(kind, document.get("entry", []), outcome))
+    if document["resourceType"] == "Bundle" and is_answered_by_entry(document):
+        return _by_entry(document, outcome)
+    return _as_preferred(request, document, outcome)
+
+
+def _judge_conditions(request: Request) -> None:
+    """Errors: ProblemError 412. To pass over a condition would do what was not asked for."""
+    asked = next((name for name in _CONDITIONS if name in request.headers), None)
+    if asked is not None:
+        raise ProblemError(
+            412,
+            "what is kept is not compared here",
+            field=asked,
+            accepted="the same without it, or ifNoneExist in a Bundle",
+        )
+
+
+def _judge_address(document: Mapping[str, Any], kind: str | None, name: str | None) -> None:
+    """Errors: ProblemError 400."""
+    if kind is not None and document["resourceType"] != kind:
+        raise ProblemError(400, "the resource is of another type than the address", field="resourceType", accepted=kind)
+    if name is not None and document.get("id") != name:
+        raise ProblemError(400, "the id of the resource is not that of the address", field="id", accepted="the same id")
+
+
+def _by_entry(bundle: Mapping[str, Any], outcome: Outcome) -> Response:
+    kind, entries = bundle["type"], bundle.get("entry", [])
+    if kind == "transaction" and outcome.refusals:
+        return _answer(422, refused_transaction(entries, outcome))
+    return _answer(200, response_bundle(kind, entries, outcome))
+
+
+def _as_preferred(request: Request, document: Mapping[str, Any], outcome: Outcome) -> Response:
+    """What the sender would rather have than an OperationOutcome, if all of it was taken."""
+    preferred = request.headers.get("prefer", "").replace(" ", "").lower()
+    if outcome.refusals or any(item.outcome == "refused" for item in outcome.items):
+        return _told(outcome)
+    if "return=representation" in preferred:
+        return _answer(200, document)
+    return Response(status_code=200) if "return=minimal" in preferred else _told(outcome)
+
+
+def _told(outcome: Outcome) -> Response:
     return _answer(422 if outcome.refused_whole else 200, operation_outcome(issues_of(outcome)))
 
 
@@ -82,57 +145,3 @@ def _document(raw: bytes) -> Mapping[str, Any]:
 
 def _answer(status: int, content: Mapping[str, Any]) -> Response:
     return Response(encode(content), status, media_type=FHIR_JSON)
-
-
-# ---- what became of it
-
-
-def issues_of(outcome: Outcome) -> list[Issue]:
-    """What became of a resource, as issues."""
-    refused = [_issue(each, whole=outcome.refused_whole) for each in outcome.refusals]
-    dead = [
-        Issue("warning", "processing", item.reason or "refused") for item in outcome.items if item.outcome == "refused"
-    ]
-    if outcome.refused_whole and refused:
-        return refused
-    taken = sum(item.outcome == "accepted" for item in outcome.items)
-    if outcome.duplicate:
-        words = "taken before; nothing changed"
-    elif taken:
-        words = f"{taken} events taken"
-    else:
-        words = "nothing of it is read here"
-    return [Issue("information", "informational", words), *refused, *dead]
-
-
-def _issue(refusal: Refusal, *, whole: bool = True) -> Issue:
-    return Issue("error" if whole else "warning", "processing", f"{refusal.refused}: {refusal.reason}", refusal.where)
-
-
-def _bundle(kind: str, entries: Sequence[Any], outcome: Outcome) -> dict[str, Any]:
-    """The answer entry by entry; what is said of no single entry is said of each."""
-    named = _names(entries)
-    by_entry: dict[int, list[Issue]] = {}
-    of_all: list[Issue] = []
-    for refusal in outcome.refusals:
-        place = named.get(refusal.refused, _place(refusal))
-        (of_all if place is None else by_entry.setdefault(place, [])).append(_issue(refusal))
-    answers = [_entry([*by_entry.get(i, ()), *of_all]) for i in range(len(entries))]
-    return {"resourceType": "Bundle", "type": kind, "entry": answers}
-
-
-def _entry(issues: Sequence[Issue]) -> dict[str, Any]:
-    if not issues:
-        return {"response": {"status": _TAKEN}}
-    return {"response": {"status": _REFUSED, "outcome": operation_outcome(issues)}}
-
-
-def _names(entries: Sequence[Any]) -> dict[str, int]:
-    """Which entry a refusal names."""
-    resources = ((i, each.get("resource")) for i, each in enumerate(entries) if isinstance(each, dict))
-    return {f"{r.get('resourceType')}/{r.get('id')}"[:100]: i for i, r in resources if isinstance(r, dict)}
-
-
-def _place(refusal: Refusal) -> int | None:
-    found = _ENTRY.search(refusal.refused) or _ENTRY.search(refusal.where)
-    return int(found[1]) if found else None

@@ -98,6 +98,7 @@ def _as_problem(problem: ProblemError) -> dict[str, Any]:
 
 
 _ISSUES: Final = {401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 408: "timeout"} | {
+    412: "not-supported",
     413: "too-long",
     415: "not-supported",
     429: "throttled",
