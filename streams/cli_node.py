@@ -152,6 +152,8 @@ def demo_command(
     asked = Asked(config, {**flags, "log_level": log_level, "fhir_authorities": {IDENTIFIER_SYSTEM: ""}})
     settings, where, logs = asked.load(Settings), asked.load(DemoSettings), asked.load(LogSettings)
     listen = Listen(where.demo_http or usual_or_free(HTTP), where.demo_mllp or usual_or_free(MLLP))
+    if "log_level" not in logs.model_fields_set:  # what the demo itself says is what one came to read
+        logs = logs.model_copy(update={"log_level": "warning"})
     kept = where.demo_data
     with tempfile.TemporaryDirectory(prefix="trabecula-demo-") if kept is None else nullcontext(kept) as folder:
         try:
