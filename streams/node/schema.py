@@ -194,7 +194,21 @@ _DELIVERED: Final = Step(
     """,
 )
 
-STEPS: Final = (_LOG, _TOLD, _KEPT, _DELIVERED)
+_COUNTED: Final = Step(
+    5,
+    "what is asked for at each scrape of the metrics",
+    up="""
+    CREATE INDEX alert_open ON alert (severity, state) WHERE stands = 1;
+    CREATE TABLE rule_said (rule_id TEXT PRIMARY KEY, said_at INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO rule_said
+        SELECT json_extract(CAST(body AS TEXT), '$.rule_id'), max(decided_at) FROM notice GROUP BY 1;
+    """,
+    down="""
+    DROP TABLE rule_said; DROP INDEX alert_open;
+    """,
+)
+
+STEPS: Final = (_LOG, _TOLD, _KEPT, _DELIVERED, _COUNTED)
 VERSION: Final = STEPS[-1].number
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from alerting.delivery.settings import DeliverySettings
 from streams.node.access import access_of, is_loopback
 from streams.node.access_settings import AccessSettings
-from streams.node.clock import SystemClock
+from streams.node.canary import EVERY, Canary
+from streams.node.clock import Clock, SystemClock
 from streams.node.delivery import Delivery
 from streams.node.engine import Engine, Limits
 from streams.node.http.app import app
@@ -26,10 +28,15 @@ from streams.node.http.store_reads import StoreReads
 from streams.node.logs import LOG, loop_failed
 from streams.node.mllp import MllpServer, MllpSettings, TlsSettings, serve_mllp, tls_context
 from streams.node.mllp.settings import Counted
+from streams.node.operations import Operations
+from streams.node.port import Receiver
 from streams.node.reporting import Feeds, Reporter
 from streams.node.schema import VERSION
 from streams.node.store import Store
+from streams.node.store_letters import LetterBox
 from streams.node.store_reading import Reading
+from streams.node.watch import Watch
+from streams.node.watch_metrics import Timed, WatchMetrics
 from streams.service import Service
 
 STOP_WITHIN: Final = 8.0
@@ -55,6 +62,8 @@ class Listen:
     """Names of the client certificates that are let in over MLLP; the name is the feed."""
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     limits: Limits = field(default_factory=Limits)
+    canary: float = EVERY
+    """Seconds between two songs of the canary."""
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -124,26 +133,37 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
     clock = SystemClock()
     store = Store(data)
     try:
-        site, limits = service.settings.site, listen.limits
-        engine = Engine(store, service.monitor, service.tables, site, clock=clock, limits=limits)
-        reading = Reading(data)
         metrics, counts = Metrics(), _MllpCounts()
+        watch = WatchMetrics(metrics.registry)
+        engine = _engine(service, store, listen.limits, clock, watch)
+        reading = Reading(data)
         metrics.registry.register(counts)
         settings = HttpSettings(
             host=http_host, port=http_port, certificate=listen.certificate, private_key=listen.private_key
         )
-        access = access_of(listen.access, engine)
-        reads = StoreReads(reading, engine, service.monitor, clock)
-        application = app(engine, reads, settings, access, monitor=service.monitor, clock=clock, metrics=metrics)
-        http = HttpServer(application)
-        engine.start()
         delivery = Delivery(listen.delivery, store, engine, service.settings.site.time_zone, clock=clock)
+        letters = LetterBox(data)
+        application = app(
+            engine,
+            StoreReads(reading, engine, service.monitor, clock),
+            settings,
+            access_of(listen.access, engine),
+            monitor=service.monitor,
+            clock=clock,
+            metrics=metrics,
+            operated=Operations(engine, delivery, reading, letters),
+        )
+        http = HttpServer(application)
+        outbox = Reading(data)  # of its own: a reader is asked by one thread
+        canary = Canary(engine, store, outbox, service.monitor, service.tables, service.settings.site, clock)
+        metrics.registry.register(canary)
+        engine.start()
         await delivery.start()
         metrics.registry.register(_Lags(delivery))
         feeds = Feeds(counts)
-        mllp = await _mllp(engine, mllp_host, mllp_port, listen, counts, feeds)
-        outbox = Reading(data)  # of its own: a reader is asked by one thread
+        mllp = await _mllp(Timed(engine, metrics.acknowledged), mllp_host, mllp_port, listen, counts, feeds)
         reporting = asyncio.create_task(Reporter(engine, outbox, feeds, counts.counts).run())
+        singing = asyncio.create_task(canary.run(listen.canary))
         ringing = asyncio.create_task(_ring(outbox, application.state.node.doorbell.ring))
         await http.start()
         node = Running(http.address, _address(mllp), engine, reading)
@@ -152,18 +172,28 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
             yield node
         finally:
             LOG.info("stopping")
-            for task in (ringing, reporting):
+            for task in (ringing, singing, reporting):
                 task.cancel()
-            await asyncio.gather(ringing, reporting, return_exceptions=True)
-            await mllp.stop(within=STOP_WITHIN)
-            await http.stop()
-            await delivery.close()
-            in_time = await asyncio.to_thread(engine.close, STOP_WITHIN)
-            LOG.info("stopped", outcome="all that waited is kept" if in_time else "what waited is to be sent again")
-            reading.close()
-            outbox.close()
+            await asyncio.gather(ringing, singing, reporting, return_exceptions=True)
+            await _stop(mllp, http, delivery, engine)
+            for each in (letters, reading, outbox):
+                each.close()
     finally:
         store.close()
+
+
+def _engine(service: Service, store: Store, limits: Limits, clock: Clock, watch: Watch) -> Engine:
+    site = service.settings.site
+    return Engine(store, service.monitor, service.tables, site, clock=clock, limits=limits, watch=watch)
+
+
+async def _stop(mllp: MllpServer, http: HttpServer, delivery: Delivery, engine: Engine) -> None:
+    """Whoever brings messages first, the engine last: what it has taken it finishes."""
+    ends = time.monotonic() + STOP_WITHIN
+    await asyncio.gather(mllp.stop(within=STOP_WITHIN / 2), http.stop())
+    await delivery.close()
+    in_time = await asyncio.to_thread(engine.close, max(1.0, ends - time.monotonic()))
+    LOG.info("stopped", outcome="all that waited is kept" if in_time else "what waited is to be sent again")
 
 
 def _started(service: Service, store: Store, version: str, node: Running) -> None:
@@ -184,7 +214,7 @@ def _started(service: Service, store: Store, version: str, node: Running) -> Non
 
 
 async def _mllp(
-    engine: Engine, host: str, port: int, listen: Listen, counts: _MllpCounts, feeds: Feeds
+    receiver: Receiver, host: str, port: int, listen: Listen, counts: _MllpCounts, feeds: Feeds
 ) -> MllpServer:
     """Errors: AddressError off loopback where nobody has to show a certificate."""
     if not is_loopback(host) and not (listen.mllp_tls and listen.mllp_tls.client_authority and listen.mllp_clients):
@@ -194,7 +224,7 @@ async def _mllp(
         )
     context = tls_context(listen.mllp_tls, counts) if listen.mllp_tls else None
     settings = MllpSettings(clients=listen.mllp_clients)
-    return await serve_mllp(engine, host, port, settings, context, counts=counts, senders=feeds)
+    return await serve_mllp(receiver, host, port, settings, context, counts=counts, senders=feeds)
 
 
 def _address(server: MllpServer) -> str:

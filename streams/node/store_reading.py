@@ -248,8 +248,18 @@ class Reading:
 
     def alerts_open(self) -> list[tuple[str, str, int]]:
         """How many alerts stand, by severity and state."""
-        sql = "SELECT severity, state, count(*) FROM alert WHERE stands = 1 GROUP BY severity, state"
+        # The planner would take the index of the list, and read every alert for its state: 2.6 s of 180,000.
+        sql = "SELECT severity, state, count(*) FROM alert INDEXED BY alert_open WHERE stands = 1 GROUP BY 1, 2"
         return [(severity, state, n) for severity, state, n in self._all(sql)]
+
+    def setting(self, name: str) -> bytes | None:
+        """Something that the store remembers of itself."""
+        with self._lock:
+            return self._rows.setting(name)
+
+    def rules_said(self) -> dict[str, datetime]:
+        """When each rule last made a notice; a rule that never did is not there."""
+        return {rule_id: instant(at) for rule_id, at in self._all("SELECT rule_id, said_at FROM rule_said")}
 
     def audit(self, after: int = 0, limit: int = MOST) -> list[AuditLine]:
         """Lines of the audit, in order."""

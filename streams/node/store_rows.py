@@ -285,7 +285,13 @@ class Rows:
                 encode(notice),
             ),
         )
-        return self.db.changes() > 0
+        if not self.db.changes():
+            return False
+        self.db.execute(
+            "INSERT INTO rule_said VALUES (?1, ?2) ON CONFLICT (rule_id) DO UPDATE SET said_at = max(said_at, ?2)",
+            (notice.rule_id, stamp(notice.decided_at)),
+        )
+        return True
 
     # ---- dead letters
 

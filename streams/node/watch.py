@@ -14,7 +14,7 @@ class Decided:
 
     at: datetime
     took: Sequence[float]
-    """Seconds for each message, and for each crossing of time: read, folded, judged and written, but not the commit."""
+    """Seconds for each message, and for each crossing of time: read, folded and judged; not the commit."""
     ages: Sequence[float]
     """Seconds from `recorded_at` to the decision, of each new event that is no old data."""
     counts: Mapping[Count, int]

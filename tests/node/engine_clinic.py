@@ -20,6 +20,7 @@ from streams.node.engine import Engine, Limits
 from streams.node.port import Channel, Format, Incoming, Outcome
 from streams.node.store import Store
 from streams.node.store_reading import Reading
+from streams.node.watch import Watch
 from streams.ward import MemoryCharts, Ward
 from tests.support import on, tables
 from tests.wards import monitor
@@ -48,12 +49,13 @@ class Node:
         rules: Monitor | None = None,
         vfs: str | None = None,
         site: Site | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.folder = folder
         self.clock = SetClock(at or on(0))
         self.monitor = rules or monitor()
         self.store = Store(folder, vfs=vfs)
-        self.engine = Engine(self.store, self.monitor, tables(), site, clock=self.clock, limits=limits)
+        self.engine = Engine(self.store, self.monitor, tables(), site, clock=self.clock, limits=limits, watch=watch)
         self.engine.start()
 
     @cached_property

@@ -29,7 +29,6 @@ FAMILIES: Final[dict[str, tuple[Kind, tuple[str, ...], str]]] = {
     "trabecula_notices_total": ("counter", ("rule", "transition", "severity", "mode"), "Notices."),
     "trabecula_alerts_open": ("gauge", ("severity", "state"), "Alerts that stand."),
     "trabecula_deliveries_total": ("counter", ("receiver", "outcome"), "Deliveries of notices."),
-    "trabecula_delivery_lag_seconds": ("gauge", ("receiver",), "Age of the oldest notice that waits."),
     "trabecula_dead_letters_total": ("counter", ("reason",), "Messages that could not be taken, kept raw."),
     "trabecula_unmapped_codes_total": ("counter", ("system",), "Codes that are in no table."),
     "trabecula_messages_total": ("counter", ("channel", "format", "outcome"), "Messages by what became of them."),
@@ -39,7 +38,11 @@ FAMILIES: Final[dict[str, tuple[Kind, tuple[str, ...], str]]] = {
     "trabecula_feed_silence_seconds": ("gauge", ("source",), "Time since a feed's last message."),
     "trabecula_patients": ("gauge", (), "Charts."),
     "trabecula_rulepack_info": ("gauge", ("version", "sha256"), "The rule pack in force."),
-    "trabecula_canary_seconds": ("gauge", (), "From a canary's message to its notice."),
+    "trabecula_rule_last_notice_timestamp_seconds": (
+        "gauge",
+        ("rule",),
+        "When a rule last made a notice, since 1970; 0: never.",
+    ),
 }
 """The families that the engine counts, the contract's and a few more: type, labels, help."""
 

@@ -20,6 +20,7 @@ _WORDS: Final[dict[str, Literal["starting", "ready", "stopping", "failed"]]] = {
     "stopping": "stopping",
     "stopped": "stopping",
 }
+LAST_NOTICE: Final = "trabecula_rule_last_notice_timestamp_seconds"
 
 
 class EngineState(Protocol):
@@ -98,12 +99,20 @@ class StoreReads:
         for feed in self._reading.sources():
             silence = (now - feed.received_at).total_seconds()
             yield Sample("trabecula_feed_silence_seconds", {"source": feed.source}, silence)
+        yield from self._rules()
         pack = self._monitor.pack
         yield Sample("trabecula_rulepack_info", {"version": pack.version, "sha256": pack.sha256}, 1)
 
     def _open(self) -> Iterator[Sample]:
         for severity, state, count in self._reading.alerts_open():
             yield Sample("trabecula_alerts_open", {"severity": severity, "state": state}, count)
+
+    def _rules(self) -> Iterator[Sample]:
+        """Every rule of the pack: one that never said anything is as much to be seen as one that did."""
+        said = self._reading.rules_said()
+        for rule_id in self._monitor.pack.rules:
+            at = said.get(rule_id)
+            yield Sample(LAST_NOTICE, {"rule": rule_id}, 0.0 if at is None else at.timestamp())
 
     def now(self) -> datetime:
         return self._clock.now()
