@@ -20,9 +20,10 @@ from schemas.tables import Tables
 from streams.chart import codec
 from streams.monitor import Monitor
 from streams.node.clock import SetClock
-from streams.node.engine import Engine, decided_by
+from streams.node.engine import Engine
 from streams.node.port import Incoming
 from streams.node.store import Store
+from streams.paged_charts import decided_by
 from streams.service import packaged_pack
 
 CHARTS: Final = 100_000

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Protocol
 
 from schemas.days import FOREVER
@@ -150,3 +151,12 @@ class PagedCharts:
         # What the rules in force have decided need not be decided again before time or a fact changes something.
         chart.settled = decided_by == self._decided_by
         return chart
+
+
+def decided_by(monitor: Monitor) -> str:
+    """What decided a chart: the rule pack and the version of the service."""
+    try:
+        ours = version("trabecula")
+    except PackageNotFoundError:  # run from its source tree
+        ours = "unreleased"
+    return f"{monitor.pack.sha256[:32]} {ours}"

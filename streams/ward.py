@@ -71,7 +71,7 @@ class Ward:
     """The patients, who is whom, and when each chart is to be looked at again.
 
     `counts` says what became of events, by closed words: accepted, duplicate, unmapped_code, not_read,
-    event_id_reused, recorded_ahead, recorded_in_future, erased.
+    event_id_reused, recorded_ahead, recorded_in_future, erased, forwarded.
     """
 
     def __init__(self, monitor: Monitor, charts: Charts, mark: Callable[[str], str] = plainly) -> None:
@@ -140,7 +140,11 @@ class Ward:
         if not reached:
             self.counts["erased"] += 1
             return []
-        held = [(self.charts.get(s) or self.monitor.chart(s)) for s in reached]
+        here = self._here(event, reached)
+        if not here:
+            self.counts["forwarded"] += 1
+            return []
+        held = [(self.charts.get(s) or self.monitor.chart(s)) for s in here]
         changed = [chart for before in held if (chart := self.monitor.with_fact(before, fact)) is not None]
         if not changed:
             self.counts["duplicate"] += 1
@@ -163,6 +167,11 @@ class Ward:
         kin = self.people.kin(fact.origin)
         then = self.people.as_of(fact.recorded_at) if len(kin) > 1 else self.people
         return sorted({owner, *(self.people.survivor(k) for k in kin if then.survivor(k) == fact.origin)})
+
+    def _here(self, event: AnyEvent, survivors: list[str]) -> list[str]:
+        """Those of the survivors whose charts this ward keeps: all of them, where there is no other ward."""
+        del event
+        return survivors
 
     def _decide(self, charts: list[Chart], now: datetime, cause: Cause) -> list[Notice]:
         decided, notices = self.monitor.decide(charts, now, cause, self.people.survivor)
@@ -193,6 +202,11 @@ class Ward:
         for chart in charts:
             self.charts.remove(chart.patient_id)
             self.look_again(chart.patient_id, FOREVER)
+        return self._settle(charts, made, now, cause)
+
+    def _settle(self, before: list[Chart], made: list[Chart], now: datetime, cause: Cause) -> list[Notice]:
+        """Decide charts between which facts moved together, so that an alert that moves is transferred."""
+        del before
         return self._decide(made, now, cause)
 
     # ---- erasure

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, islice
 from typing import Any, Final, Literal
 
@@ -26,7 +25,7 @@ from streams.node.engine_retention import Retention
 from streams.node.port import Incoming, NotDurableError, Outcome
 from streams.node.store import Store, StoreError
 from streams.node.watch import Unwatched, Watch
-from streams.paged_charts import HELD
+from streams.paged_charts import HELD, decided_by
 
 State = Literal["new", "running", "stopping", "stopped", "failed"]
 
@@ -263,12 +262,3 @@ class Engine:
         self._watch.decided(self._desk.seen())
         self._desk.committed()
         self.to_examine = max(0, self.to_examine - found) if found else 0
-
-
-def decided_by(monitor: Monitor) -> str:
-    """What decided a chart: the rule pack and the version of the service."""
-    try:
-        ours = version("trabecula")
-    except PackageNotFoundError:  # run from its source tree
-        ours = "unreleased"
-    return f"{monitor.pack.sha256[:32]} {ours}"

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from schemas.alerts import STANDING, Alert, Notice, Told
+from schemas.alerts import STANDING, Notice, Told
 from schemas.events import AnyEvent
 from schemas.wire import decode, encode
+from streams.alert_records import alert_of
 from streams.node.store_rows import Count, Rows
 from streams.paged_charts import Changed
 from streams.replay import History
@@ -117,7 +118,8 @@ class Telling:
             return
         if any(told.state in STANDING for told in chart.told.values()):
             for alert in self._monitor.alerts(chart, now):
-                self._rows.put_alert(alert, now)
+                if alert.alert_id in chart.told:  # others stand by now, and are due to be decided
+                    self._rows.put_alert(alert, now)
         for key, told in chart.told.items():
             if told.state not in STANDING and before.get(key) != told:
                 self._end(told, now)
@@ -125,11 +127,5 @@ class Telling:
     def _end(self, told: Told, now: datetime) -> None:
         if self._rows.end_alert(told, now) or (notice := self._latest.get(told.alert_id)) is None:
             return
-        self._rows.put_alert(_alert_of(notice, told), now)
+        self._rows.put_alert(alert_of(notice, told), now)
         self._rows.end_alert(told, now)
-
-
-def _alert_of(notice: Notice, told: Told) -> Alert:
-    """An alert that began and ended before it was ever kept, as its last notice has it."""
-    said = {name: getattr(notice, name) for name in Alert.model_fields if name != "state"}
-    return Alert(state=told.state, **said)

@@ -1,0 +1,1 @@
+"""The Kafka deployment: gateway, worker, notify and console on the same monitor as the node."""
