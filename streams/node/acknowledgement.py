@@ -30,6 +30,7 @@ _MARKS_SENT: Final = re.compile(_MARK.pattern + rb"{4,5}")
 _PLACE: Final = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d{1,5})\])?(?:-(\d{1,3}))?")
 _MOST_REMARKS: Final = 10
 _LONGEST_REMARK: Final = 250
+_LONGEST_NAME: Final = 100
 _LONGEST_TEXT: Final = 80  # MSA-3
 _FIRST_WITH_SEVERITY: Final = (2, 5)
 _FIRST_WITHOUT_TEXT: Final = (2, 7)
@@ -71,6 +72,13 @@ class Header:
         said = self.field(number)
         parts = said.split(self.marks[1:2], 1)[0].split(self.marks[:1]) if said else ()
         return parts[component - 1].strip() if component <= len(parts) else b""
+
+    @property
+    def name(self) -> str:
+        """What a refusal calls the message: its type and control id."""
+        kind = b"^".join(filter(None, (self.part(9), self.part(9, 2))))
+        said = b" ".join(filter(None, (kind, self.field(10)))).decode("latin-1")
+        return said[:_LONGEST_NAME] or "HL7 v2 message"
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -159,11 +167,6 @@ def verdict_of_failure(error: Exception) -> Verdict:
         case _:
             why = "an error of the receiver; send it again later"
     return Verdict("error", (Remark("207", why),))
-
-
-def verdict_of_size(size: int, largest: int) -> Verdict:
-    """The verdict of a message that is too large."""
-    return Verdict("refused", (Remark("207", f"{size} bytes; accepted: up to {largest} bytes a message", "MSH[1]"),))
 
 
 def _code(refusal: Refusal) -> str:

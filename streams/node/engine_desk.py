@@ -3,7 +3,6 @@
 Law: everything that one message changes is part of one transaction; one message that cannot be taken costs no other.
 """
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -24,6 +23,7 @@ from streams.monitor import Monitor
 from streams.node.directory import StoredDirectory
 from streams.node.engine_erasing import Eraser
 from streams.node.engine_reading import NOT_WHOLE, MessageReading
+from streams.node.engine_taken import ERASED, UNTAKEN, NothingTakenError, Taken, failed, word_of
 from streams.node.engine_telling import Telling
 from streams.node.port import Incoming, ItemOutcome, Outcome
 from streams.node.schema import instant, stamp
@@ -37,11 +37,8 @@ from streams.ward import Erasures, Ward
 Done = TypeVar("Done")
 
 _CLOCK: Final = "clock"
-_ERASED: Final = "erased"
-_WORDS: Final = ("recorded_in_future", _ERASED, "unmapped_code", "not_read", "duplicate")
+_WORDS: Final = (*UNTAKEN, "unmapped_code", "not_read", "duplicate")
 """What may become of an event but that it is accepted."""
-_LETTERS: Final = frozenset({"recorded_in_future", _ERASED, "failed", "oversize", "broken_off"})
-"""With what a reason may begin that a dead letter is counted by; any other is `refused`."""
 _BESIDE: Final = ("event_id_reused", "recorded_ahead")
 """What is noticed of an event beside what became of it."""
 
@@ -64,24 +61,6 @@ class _Seen(msgspec.Struct, frozen=True):
     recorded_at: datetime
     events: int
     live: bool
-
-
-class _Taken(msgspec.Struct):
-    """What became of a message so far."""
-
-    items: list[ItemOutcome]
-    refusals: list[Refusal]
-    ignored: int
-    counted: Counter[str]
-    blank: bool = False
-
-
-class _NothingTakenError(Exception):
-    """Something of a message was refused whose sender asked for all of it or nothing."""
-
-    def __init__(self, taken: _Taken) -> None:
-        super().__init__()
-        self.taken = _Taken([], taken.refusals, 0, Counter(), blank=taken.blank)
 
 
 class _ForgetsError(Exception):
@@ -257,11 +236,11 @@ class Desk:
             return known.outcome
         number = None if known is None else known.raw_id
         raw_id = self._number(number)
-        taken = _Taken([], [], 0, Counter())
+        taken = Taken()
         for translation, name in self._reading.parts(message):
             self._take_translated(translation, name, taken, message, raw_id)
-            if translation.all_or_nothing and _is_refused(taken):
-                raise _NothingTakenError(taken)
+            if translation.all_or_nothing and taken.is_refused():
+                raise NothingTakenError(taken)
         return self._settled(message, digest, raw_id, taken, again=number is not None)
 
     def _number(self, known: int | None) -> int:
@@ -271,10 +250,10 @@ class Desk:
         self._last += 1
         return self._last
 
-    def _settled(self, message: Incoming, digest: bytes, raw_id: int, taken: _Taken, *, again: bool) -> Outcome:
+    def _settled(self, message: Incoming, digest: bytes, raw_id: int, taken: Taken, *, again: bool) -> Outcome:
         for refusal in dict.fromkeys(taken.refusals):
             self._rows.put_dead_letter(raw_id, refusal, self.now)
-            self._counts["dead_letters", (("reason", _word(refusal)),)] += 1
+            self._counts["dead_letters", (("reason", word_of(refusal)),)] += 1
         whole = bool(taken.refusals) and all(item.outcome == "refused" for item in taken.items)
         outcome = Outcome(
             tuple(taken.items), tuple(taken.refusals), taken.ignored, refused_whole=whole, counted=dict(taken.counted)
@@ -296,11 +275,11 @@ class Desk:
         digest = digest_of(message)
         known = self._rows.known_message(digest)
         number = None if known is None else known.raw_id
-        taken = error.taken if isinstance(error, _NothingTakenError) else _failed(error)
+        taken = error.taken if isinstance(error, NothingTakenError) else failed(error)
         return self._settled(message, digest, self._number(number), taken, again=number is not None)
 
     def _take_translated(
-        self, translation: Translation, name: str, taken: _Taken, message: Incoming, raw_id: int
+        self, translation: Translation, name: str, taken: Taken, message: Incoming, raw_id: int
     ) -> None:
         for event in translation.events:
             item = self._event(event, message, raw_id, taken)
@@ -316,10 +295,10 @@ class Desk:
 
     # ---- events
 
-    def _event(self, event: AnyEvent, message: Incoming, raw_id: int, taken: _Taken) -> ItemOutcome:
+    def _event(self, event: AnyEvent, message: Incoming, raw_id: int, taken: Taken) -> ItemOutcome:
         if self._is_forgotten(event):
             taken.blank = True
-            return self._became(event, message, _ERASED, taken)
+            return self._became(event, message, ERASED, taken)
         ordinal = self._rows.put_event(event, encode(event), raw_id, self.now)
         if ordinal is None:
             return self._became(event, message, "duplicate", taken)
@@ -367,10 +346,10 @@ class Desk:
             self._ages.append((self.now - recorded_at).total_seconds())
         self._sources[event.source] = _Seen(at, latest, (before.events if before else 0) + 1, live)
 
-    def _became(self, event: AnyEvent, message: Incoming, word: str, taken: _Taken) -> ItemOutcome:
+    def _became(self, event: AnyEvent, message: Incoming, word: str, taken: Taken) -> ItemOutcome:
         labels = ("channel", message.channel), ("kind", event.kind), ("outcome", word)
         self._counts["events", labels] += 1
-        if word in (_ERASED, "recorded_in_future"):
+        if word in UNTAKEN:
             return ItemOutcome(event.event_id, "refused", word)
         if word in ("unmapped_code", "not_read"):
             taken.counted[word] += 1
@@ -383,28 +362,6 @@ class Desk:
 def _each_by_itself(_: Exception) -> list[Outcome]:
     """Whoever failed fails again when it is taken by itself, and is parked then."""
     return []
-
-
-def _failed(error: Exception) -> _Taken:
-    """Of a message that made us fail: where and how is said, but nothing of its content."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
-    return _Taken(
-        [], [Refusal("message", f"failed: {type(error).__name__}; kept as a dead letter", where)], 0, Counter()
-    )
-
-
-def _is_refused(taken: _Taken) -> bool:
-    """Something of a message is not taken; an event of somebody who was forgotten is so without a refusal until now."""
-    forgotten = (item for item in taken.items if item.reason == _ERASED)
-    taken.refusals += [Refusal(f"event {item.event_id}", _ERASED, "") for item in forgotten]
-    return bool(taken.refusals)
-
-
-def _word(refusal: Refusal) -> str:
-    """The reason of a dead letter as it is counted: one of few words."""
-    word = refusal.reason.partition(":")[0]
-    return word if word in _LETTERS else "refused"
 
 
 def _kept_clock(store: Store) -> datetime:

@@ -47,7 +47,8 @@ def told(acknowledgement: bytes) -> tuple[str, str]:
 class FakeReceiver:
     """Takes what it is told to take, as an engine does: durable first, then the outcome.
 
-    `answers`: by control id an outcome, or errors to raise one after the other before it is accepted.
+    `kept`: what came of messages that are not whole. `answers`: by control id an outcome, or errors to raise one after
+    the other before it is accepted.
     """
 
     def __init__(self, answers: dict[str, Outcome | list[Exception]] | None = None, *, takes: float = 0.0) -> None:
@@ -55,6 +56,7 @@ class FakeReceiver:
         self.takes = takes
         self.received: list[Incoming] = []
         self.durable: list[bytes] = []
+        self.kept: list[bytes] = []
         self.at_once = 0
         self.most_at_once = 0
         self.open = asyncio.Event()
@@ -67,12 +69,19 @@ class FakeReceiver:
         try:
             await self.open.wait()
             await asyncio.sleep(self.takes)
-            return self._taken(message.raw)
+            return self._taken(message.raw) if message.refusal is None else self._kept(message.raw, message.refusal)
         finally:
             self.at_once -= 1
 
     async def receive_all(self, messages: Sequence[Incoming]) -> list[Outcome]:
         return [await self.receive(message) for message in messages]
+
+    def _kept(self, raw: bytes, refusal: Refusal) -> Outcome:
+        failing = next((answer for control, answer in self.answers.items() if control.encode() in raw), None)
+        if isinstance(failing, list) and failing:
+            raise failing.pop(0)
+        self.kept.append(raw)
+        return Outcome(refusals=(refusal,), refused_whole=True)
 
     def _taken(self, raw: bytes) -> Outcome:
         answer = self.answers.get(control_of(raw), ACCEPTED) if raw.startswith(b"MSH") else REFUSED

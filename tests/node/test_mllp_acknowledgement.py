@@ -20,7 +20,6 @@ from streams.node.acknowledgement import (
     read_header,
     verdict_of,
     verdict_of_failure,
-    verdict_of_size,
 )
 from streams.node.port import ItemOutcome, NotDurableError, Outcome, QueueFullError
 from tests.node.mllp_clinic import message, told
@@ -249,11 +248,9 @@ def test_a_failure_may_be_retried_and_says_nothing_of_itself(error: Exception, w
 
 
 def test_a_message_that_is_too_large_never_can_be_taken() -> None:
-    said = hl7.parse(answer(message("M7"), verdict_of_size(300, 200)))
-    assert (str(said.segment("MSA")[1]), str(said.segment("ERR")[8])) == (
-        "AR",
-        "300 bytes; accepted: up to 200 bytes a message",
-    )
+    refusal = Refusal("ORU^R01 M7", "oversize: 300 bytes; accepted: up to 200 bytes a message", "MSH[1]")
+    said = hl7.parse(answer(message("M7"), verdict_of(Outcome(refusals=(refusal,), refused_whole=True))))
+    assert (str(said.segment("MSA")[1]), str(said.segment("ERR")[8])) == ("AR", refusal.reason)
 
 
 def test_a_duplicate_is_accepted_again() -> None:
@@ -300,3 +297,16 @@ def test_nothing_of_the_patient_is_in_an_answer_whatever_is_refused(changes: lis
     outcome = Outcome(refusals=translated.refusals, refused_whole=translated.refused_whole)
     assert "QX" not in answer(content, verdict_of(outcome))
     assert "999999" not in answer(content, verdict_of(outcome))
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (message("M8"), "ORU^R01 M8"),
+        (b"MSH|^~\\&|LAB|NORTH|||20260303||ACK|M9|P|2.5\r", "ACK M9"),
+        (b"MSH|^~\\&|LAB", "HL7 v2 message"),
+        (b"anything", "HL7 v2 message"),
+    ],
+)
+def test_a_message_is_named_by_its_type_and_control_id(content: bytes, name: str) -> None:
+    assert read_header(content).name == name

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.node.mllp.framing import Block, Found, Framer, Oversize
+from streams.node.mllp.framing import Block, BrokenOff, Found, Framer, Oversize
 
 LARGEST = 200
 A = b"MSH|^~\\&|A\rPID|1\r"
@@ -34,11 +34,14 @@ CASES: dict[str, tuple[bytes, list[Found]]] = {
     ),
     "a message without a frame is junk": (A, ["junk"]),
     "empty blocks": (b"\x0b\x1c\r\x0b\r\n\x1c\r\x0b" + A + b"\x1c\r", ["junk", "junk", Block(A)]),
-    "a start inside a block": (b"\x0bMSH|^~\\&|A\rPI\x0b" + B + b"\x1c\r", ["broken_off", Block(B)]),
+    "a start inside a block": (
+        b"\x0bMSH|^~\\&|A\rPI\x0b" + B + b"\x1c\r",
+        [BrokenOff(b"MSH|^~\\&|A\rPI", 13), Block(B)],
+    ),
     "two starts": (b"\x0b\x0b" + A + b"\x1c\r", ["junk", Block(A)]),
     "a start that is followed by a byte order mark": (
         b"\x0bMSH|half\x0b\xef\xbb\xbf" + B + b"\x1c\r",
-        ["broken_off", Block(b"\xef\xbb\xbf" + B)],
+        [BrokenOff(b"MSH|half", 8), Block(b"\xef\xbb\xbf" + B)],
     ),
     "a vertical tab inside a text": (
         b"\x0bMSH|^~\\&|A\rNTE|1||a\x0bb\r\x1c\r",
@@ -54,9 +57,12 @@ CASES: dict[str, tuple[bytes, list[Found]]] = {
         b"\x0b" + A + b"x" * 5000 + b"\x1c\r\x0b" + B + b"\x1c\r",
         [Oversize((A + b"x" * LARGEST)[:LARGEST], len(A) + 5000), Block(B)],
     ),
-    "too large and broken off": (b"\x0b" + b"x" * 900 + b"\x0b" + B + b"\x1c\r", ["broken_off", Block(B)]),
+    "too large and broken off": (
+        b"\x0b" + b"x" * 900 + b"\x0b" + B + b"\x1c\r",
+        [BrokenOff(b"x" * LARGEST, 900), Block(B)],
+    ),
     "too large and blank": (b"\x0b" + b" " * 900 + b"\x1c\r", [Oversize(b" " * LARGEST, 900)]),
-    "a message that never ends": (b"\x0b" + A, ["broken_off"]),
+    "a message that never ends": (b"\x0b" + A, [BrokenOff(A, len(A))]),
 }
 
 
@@ -134,13 +140,13 @@ def test_quiet_ends_nothing_else() -> None:
     assert framer.feed(b"\x1c\r") == [Block(A)]
 
 
-def test_an_oversize_message_is_not_held() -> None:
+def test_of_an_oversize_message_no_more_is_held_than_is_kept() -> None:
     framer = Framer(LARGEST)
     most = 0
     for _ in range(1000):
         framer.feed(b"\x0b" if not framer.inside else b"y" * 1000)
         most = max(most, framer.held)
-    assert most < LARGEST
+    assert most < LARGEST + 10
     assert framer.feed(b"\x1c\r") == [Oversize(b"y" * LARGEST, 999_000)]
 
 

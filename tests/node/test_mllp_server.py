@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from streams.intake.outcome import Refusal
 from streams.node.mllp import MllpSettings, serve_mllp
 from streams.node.port import NotDurableError, QueueFullError
 from tests.node.mllp_clinic import (
@@ -81,15 +82,20 @@ async def test_what_failed_is_accepted_when_it_comes_again() -> None:
     assert receiver.durable == [message("M1")]
 
 
-async def test_an_oversize_message_is_not_given_to_the_receiver() -> None:
-    receiver = FakeReceiver()
+async def test_of_an_oversize_message_the_first_bytes_are_kept_before_it_is_refused() -> None:
+    receiver = FakeReceiver({"BIG": [NotDurableError("disk full")]})
+    whole = message("BIG") + b"x" * 2_500_000
     async with listening(receiver, largest_message=1000) as server, connected(server) as sender:
-        await sender.send(b"\x0b" + message("BIG"))
-        for _ in range(50):
-            await sender.send(b"x" * 50_000)
-        await sender.send(b"\x1c\r")
-        assert await sender.told() == ("AR", "BIG")
-    assert receiver.received == []
+        for expected in ("AE", "AR"):
+            await sender.send(block(whole))
+            assert await sender.told() == (expected, "BIG")
+    assert receiver.kept == [whole[:1000]]
+    (part,) = {(each.format, each.refusal) for each in receiver.received}
+    assert part[0] == "part"
+    assert part[1] == Refusal(
+        "ORU^R01 BIG", f"oversize: {len(whole)} bytes; accepted: up to 1000 bytes a message", "MSH[1]"
+    )
+    assert receiver.durable == []
 
 
 async def test_a_sender_without_the_last_cr_is_answered() -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, assert_never
 
+from streams.intake.outcome import Refusal
 from streams.node.acknowledgement import (
     Header,
     Verdict,
@@ -18,11 +19,11 @@ from streams.node.acknowledgement import (
     read_header,
     verdict_of,
     verdict_of_failure,
-    verdict_of_size,
 )
-from streams.node.mllp.framing import Block, Found, Framer, Oversize, framed
+from streams.node.mllp.framing import Block, BrokenOff, Found, Framer, Oversize, framed
+from streams.node.mllp.keeping import Allowance
 from streams.node.mllp.settings import Counted, Counts, MllpSettings
-from streams.node.port import Incoming, NotDurableError, Receiver
+from streams.node.port import Format, Incoming, NotDurableError, Receiver
 
 _READ: Final = 65_536
 _CONTROL_ID_BYTES: Final = 10  # 20 hexadecimal digits, the length of MSH-10
@@ -54,6 +55,7 @@ class Connection:
         settings: MllpSettings,
         counts: Counts,
         budget: Budget,
+        allowance: Allowance,
         clock: Callable[[], datetime],
         feed: str | None,
     ) -> None:
@@ -63,6 +65,8 @@ class Connection:
         self._settings = settings
         self._counts = counts
         self._budget = budget
+        self._allowance = allowance
+        self._kept = 0
         self._clock = clock
         self._feed = feed
         self._framer = Framer(settings.largest_message)
@@ -117,7 +121,8 @@ class Connection:
         if not read:
             return self._framer.end(), True
         found = self._framer.feed(read)
-        return found, self._is_overfull()
+        overfull = self._is_overfull()
+        return found + self._framer.end() if overfull else found, overfull
 
     def _deadline(self) -> float:
         """When waiting ends. The time of a message counts while it is waited for, not while others are decided."""
@@ -136,7 +141,7 @@ class Connection:
         if self._framer.may_be_whole:
             return self._framer.quiet(), False
         self._count("too_slow" if self._framer.inside else "idle")
-        return [], True
+        return self._framer.end(), True
 
     def _is_overfull(self) -> bool:
         change = self._framer.held - self._budgeted
@@ -152,23 +157,51 @@ class Connection:
         match found:
             case Block(content):
                 header = read_header(content)
-                verdict = await self._decide(content, header)
+                verdict = await self._decide(self._incoming("hl7v2", content), header)
                 await self._answer(header, verdict, verdict.result)
-            case Oversize(head, size):
-                verdict = verdict_of_size(size, self._settings.largest_message)
-                await self._answer(read_header(head), verdict, "oversize")
-            case "junk" | "broken_off":
-                # A message that was broken off is not answered: its sender waits for the answer to the one after it,
-                # and one that does not compare MSA-2 would take every later answer for that of the next message.
+            case Oversize(content, size):
+                header = read_header(content)
+                verdict = await self._decide(self._part(header, content, self._too_large(size)), header)
+                await self._answer(header, verdict, "error" if verdict.result == "error" else "oversize")
+            case BrokenOff(content, size):
+                # It is not answered: its sender waits for the answer to the message after it, and one that does not
+                # compare MSA-2 would take every later answer for that of the next message.
+                await self._keep(content, size)
+                return
+            case "junk":
+                # Counted and not kept: nothing says where a message would begin in it, its sender waits in vain for
+                # an answer, and anybody could send as much of it as the disk holds.
                 self._count(found)
                 return
             case _:
                 assert_never(found)
         self._idle_since = self._loop.time()
 
-    async def _decide(self, content: bytes, header: Header) -> Verdict:
+    def _incoming(self, form: Format, content: bytes, refusal: Refusal | None = None) -> Incoming:
+        return Incoming("mllp", form, content, self._clock(), self._feed, refusal)
+
+    def _part(self, header: Header, content: bytes, reason: str) -> Incoming:
+        return self._incoming("part", content, Refusal(header.name, reason, "MSH[1]"))
+
+    def _too_large(self, size: int) -> str:
+        return f"oversize: {size} bytes; accepted: up to {self._settings.largest_message} bytes a message"
+
+    async def _keep(self, content: bytes, size: int) -> None:
+        """Keep what came of a message that broke off, if it is known for one and there are not too many."""
+        self._count("broken_off")
+        header = read_header(content)
+        wanted = bool(header.fields) and self._kept < self._settings.parts_of_one
+        if not wanted or not self._allowance.allows(len(content)):
+            self._count("not_kept")
+            return
+        self._kept += 1
+        try:
+            await self._receiver.receive(self._part(header, content, f"broken_off: {size} bytes came"))
+        except Exception:  # noqa: BLE001 whatever failed: nobody was promised that it is kept, and others wait
+            self._count("not_kept")
+
+    async def _decide(self, incoming: Incoming, header: Header) -> Verdict:
         """Have it taken. A sender that would not hear of a failure cannot send again, so it is held up instead."""
-        incoming = Incoming("mllp", "hl7v2", content, self._clock(), self._feed)
         while True:
             try:
                 return verdict_of(await self._receiver.receive(incoming))

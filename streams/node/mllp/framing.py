@@ -20,7 +20,6 @@ _AHEAD: Final = 7
 """Bytes: the longest turn with what it looks at. What stands that far from the end is content for certain."""
 _BETWEEN: Final = b"\r\n"
 _BLANK: Final = b" \t\r\n\x00"
-_LONGEST_HEAD: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +31,24 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Oversize:
-    """A message that was too large and was not kept. `head`: its first bytes, which name it."""
+    """A message that was too large: its first bytes, as many as are taken of one, and how many there were."""
 
-    head: bytes
+    content: bytes
     size: int
 
 
-Oddity = Literal["junk", "broken_off"]
-"""junk: bytes between blocks, or a block without content. broken_off: a block without an end."""
+@dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """A block without an end: its first bytes, and how many came."""
 
-Found = Block | Oversize | Oddity
+    content: bytes
+    size: int
+
+
+Junk = Literal["junk"]
+"""Bytes between blocks, or a block without content."""
+
+Found = Block | Oversize | BrokenOff | Junk
 
 
 def framed(message: bytes) -> bytes:
@@ -57,7 +64,6 @@ class Framer:
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
-        self._longest_head = min(largest, _LONGEST_HEAD)
         self._held = bytearray()
         self._searched = 0
         self._inside = False
@@ -75,7 +81,7 @@ class Framer:
     @property
     def held(self) -> int:
         """Bytes that are kept of an unfinished block."""
-        return len(self._held)
+        return len(self._held) + len(self._head or b"")
 
     @property
     def may_be_whole(self) -> bool:
@@ -113,7 +119,7 @@ class Framer:
         """What is complete, and what is not, as nothing will come any more."""
         found = self.quiet()
         if self._inside:
-            found.append("broken_off")
+            found.append(self._taken(len(self._held), ended=False))
             self._held.clear()
             self._enter(inside=False)
         return found
@@ -143,19 +149,18 @@ class Framer:
         size = self._dropped + length
         if size <= self._largest and not self._held[:length].strip(_BLANK):
             return "junk"
+        content = bytes(self._held[: min(length, self._largest)]) if self._head is None else self._head
         if not ended:
-            return "broken_off"
-        if size > self._largest:
-            return Oversize(self._head or bytes(self._held[: self._longest_head]), size)
-        return Block(bytes(self._held[:length]))
+            return BrokenOff(content, size)
+        return Oversize(content, size) if size > self._largest else Block(content)
 
     def _drop(self) -> None:
-        """Keep of a block that is too large only its head, and what may belong to a turn."""
+        """Keep of a block that is too large only its first bytes, and what may belong to a turn."""
         certain = len(self._held) - _AHEAD
         if self._head is None:
             if certain <= self._largest:
                 return
-            self._head = bytes(self._held[: self._longest_head])
+            self._head = bytes(self._held[: self._largest])
         if certain > 0:
             del self._held[:certain]
             self._dropped += certain

@@ -3,12 +3,14 @@
 import asyncio
 import socket
 import ssl as tls
+import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Final, cast
 
 from streams.node.mllp.connection import Budget, Connection
+from streams.node.mllp.keeping import Allowance
 from streams.node.mllp.settings import Counts, MllpSettings, Senders, Uncounted
 from streams.node.mllp.tls import client_name
 from streams.node.port import Receiver
@@ -47,6 +49,7 @@ class MllpServer:
         self._senders = senders
         self._clock = clock
         self._budget = Budget(settings.most_held)
+        self._allowance = Allowance(settings, time.monotonic)
         self._running: dict[asyncio.Task[None], Connection] = {}
         self._stopping = False
         self._server: asyncio.Server | None = None
@@ -109,6 +112,7 @@ class MllpServer:
             settings=self._settings,
             counts=counts,
             budget=self._budget,
+            allowance=self._allowance,
             clock=self._clock,
             feed=feed,
         )

@@ -14,6 +14,7 @@ Counted = Literal[
     "oversize",
     "junk",
     "broken_off",
+    "not_kept",
     "idle",
     "too_slow",
     "too_many_connections",
@@ -22,8 +23,9 @@ Counted = Literal[
 ]
 """accepted, refused, error: a message, by its verdict; an oversize message is counted as that alone.
 
-broken_off: a message that never ended. idle, too_slow, overfull, too_many_connections, unknown_certificate: a
-connection that was closed for it. Nothing that a sender wrote is ever a label.
+broken_off: a message that never ended; not_kept beside it: nothing of it is kept. idle, too_slow, overfull,
+too_many_connections, unknown_certificate: a connection that was closed for it. Nothing that a sender wrote is ever a
+label.
 """
 
 
@@ -63,6 +65,12 @@ class MllpSettings:
     """A sender that does not read its answers for so long is cut off."""
     quiet_after: float = 0.25
     """After so long without a further byte an FS is the end of its block."""
+    parts_of_one: int = 16
+    """Messages that broke off of which what came is kept, of one connection."""
+    parts_an_hour: int = 1_000
+    """The same, of all connections in an hour."""
+    part_bytes_an_hour: int = 4 * LARGEST_MESSAGE
+    """Bytes of them together in an hour."""
     clients: frozenset[str] = frozenset()
     """The names of client certificates that are let in; the name is the feed. Needs TLS with a client authority."""
 
