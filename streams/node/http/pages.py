@@ -1,6 +1,8 @@
 """The plain pages: standing alerts, one alert with its evidence and an answer, one patient. No script is needed."""
 
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, quote
 
@@ -8,17 +10,22 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
+from schemas.alerts import STANDING, Alert, EvidenceItem
 from schemas.intervals import SEVERITIES
 from schemas.rulepack import FLAGS
 from schemas.wire import encode
 from streams.node.http.alerts import found_alert, page_of, patients_of
 from streams.node.http.answering import given_of, respond
 from streams.node.http.bodies import body_of, content_type
-from streams.node.http.node import AtNode, node_of, not_found, principal_of
+from streams.node.http.messages import found_messages
+from streams.node.http.node import AtNode, Node, node_of, not_found, principal_of
 from streams.node.http.paging import place_of
 from streams.node.http.patients import found_chart, shown_chart, timeline_of
+from streams.node.http.pictured import pictured
 from streams.node.http.problems import ProblemError
-from streams.node.http.reads import Place, Wanted
+from streams.node.http.reads import Place, Reads, Wanted
+from streams.node.http.shapes import ChartFact
+from streams.node.http.situation import situation
 from streams.node.http.words import HERE, TEMPLATES
 
 router = APIRouter(include_in_schema=False)
@@ -28,6 +35,7 @@ _TIMELINE: Final = 200
 _FORM: Final = frozenset({"application/x-www-form-urlencoded"})
 _LARGEST_FORM: Final = 262_144
 _MOST_FIELDS: Final = 20
+_OPEN: Final = "trabecula_alerts_open"
 _API: Final = ("/v1/", "/fhir", "/hl7v2", "/metrics", "/healthz", "/readyz", "/openapi.json")
 _STATIC: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 _A_DAY: Final = {"Cache-Control": "public, max-age=86400"}
@@ -68,9 +76,22 @@ async def show_alerts(
     )
     page = await page_of(node, wanted)
     await node.note(request, "read", patients_of(page.items))
-    rules = {rule_id: text.title for rule_id, text in sorted(node.monitor.pack.rules.items())}
-    asked = {"severity": wanted.severity or "", "rule": wanted.rule or "", "patient": patient, "state": state}
-    return _page(request, "alerts.html", page=page, rules=rules, severities=SEVERITIES[::-1], asked=asked, after=after)
+    shown = {
+        "rules": {rule_id: text.title for rule_id, text in sorted(node.monitor.pack.rules.items())},
+        "asked": {"severity": wanted.severity or "", "rule": wanted.rule or "", "patient": patient, "state": state},
+        "severities": SEVERITIES[::-1],
+        "open_now": await node.ask(_open_now),
+    }
+    return _page(request, "alerts.html", page=page, after=after, **shown)
+
+
+def _open_now(reads: Reads) -> Counter[str]:
+    """How many alerts of each severity stand."""
+    found: Counter[str] = Counter()
+    for each in reads.samples():
+        if each.family == _OPEN:
+            found[each.labels["severity"]] += int(each.value)
+    return found
 
 
 @router.get("/patients")
@@ -86,10 +107,17 @@ async def show_patient_page(request: Request, node: AtNode, patient_id: str) -> 
     chart, entries = await timeline_of(node, patient_id)
     shown = await shown_chart(node, chart)
     await node.note(request, "read", chart.patient_ids)
-    groups: dict[str, list[Any]] = {}
-    for fact in shown.facts:
-        groups.setdefault(fact.group, []).append(fact)
-    return _page(request, "patient.html", chart=shown, groups=groups, entries=entries[:_TIMELINE], count=len(entries))
+    who = situation(chart, node.monitor.calendar, _today(node))
+    listed = {"entries": entries[:_TIMELINE], "count": len(entries)}
+    return _page(request, "patient.html", chart=shown, kinds=_by_kind(shown.facts), situation=who, **listed)
+
+
+def _by_kind(facts: Iterable[ChartFact]) -> dict[str, list[ChartFact]]:
+    """Facts by the first word of their group, the latest first."""
+    kinds: dict[str, list[ChartFact]] = {}
+    for fact in sorted(facts, key=lambda each: each.at or each.recorded_at, reverse=True):
+        kinds.setdefault(fact.group.partition("/")[0], []).append(fact)
+    return dict(sorted(kinds.items()))
 
 
 @router.get("/alerts/{alert_id}")
@@ -98,9 +126,35 @@ async def show_alert_page(request: Request, node: AtNode, alert_id: str) -> Resp
     alert = await found_alert(node, alert_id)
     await node.note(request, "read", (alert.patient_id,))
     told = await node.ask(lambda reads: reads.notices_of(alert.patient_id))
-    notices = [each for each in told if each.alert_id == alert_id][::-1]
-    rule = node.monitor.pack.rules.get(alert.rule_id)
-    return _page(request, "alert.html", alert=alert, notices=notices, rule=rule, flags=FLAGS, reasons=REASONS)
+    chart = await node.ask(lambda reads: reads.chart(alert.patient_id))
+    calendar, today, may = node.monitor.calendar, _today(node), principal_of(request).may
+    shown = {
+        "notices": [each for each in told if each.alert_id == alert_id][::-1],
+        "rule": node.monitor.pack.rules.get(alert.rule_id),
+        "situation": situation(chart, calendar, today) if chart else [],
+        "picture": pictured(alert, chart, calendar, today) if chart else None,
+        "evidence": _once(alert),
+        "answers": alert.state in STANDING and may("POST", "/alerts/{alert_id}"),
+        "sees_raw": may("GET", "/messages"),
+    }
+    return _page(request, "alert.html", alert=alert, flags=FLAGS, reasons=REASONS, **shown)
+
+
+def _once(alert: Alert) -> Sequence[EvidenceItem]:
+    """The evidence; what several conditions rest on is shown once."""
+    seen = {each.model_dump_json(): each for each in alert.evidence}
+    return tuple(seen.values())
+
+
+def _today(node: Node) -> date:
+    return node.monitor.calendar.day(node.clock.now())
+
+
+@router.get("/messages")
+async def show_messages_page(request: Request, node: AtNode, source: Word, event_id: Word) -> Response:
+    """The raw messages that a piece of evidence came from."""
+    found = await found_messages(request, node, source, event_id)
+    return _page(request, "messages.html", messages=found.items, source=source, event_id=event_id)
 
 
 @router.post("/alerts/{alert_id}")
@@ -151,8 +205,9 @@ async def static(name: str) -> Response:
 
 
 def _page(request: Request, template: str, **shown: Any) -> Response:
-    who, zone = principal_of(request), node_of(request).monitor.calendar.zone.key
-    content = TEMPLATES.get_template(template).render(request=request, who=who, zone=zone, **shown)
+    node = node_of(request)
+    known = {"request": request, "who": principal_of(request), "zone": node.monitor.calendar.zone.key}
+    content = TEMPLATES.get_template(template).render(known | {"now": node.clock.now()} | shown)
     return Response(content, media_type="text/html")
 
 

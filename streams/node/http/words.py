@@ -54,9 +54,20 @@ _TRANSITIONS: Final[Mapping[str, str]] = {
 _WITH_UNIT: Final = (("value", "unit"), ("dose", "unit"), ("rate", "rate_unit"), ("quantity", "quantity_unit"))
 _UNSAID: Final = frozenset(
     {"status", "plausible", "excluded", "unit", "rate_unit", "quantity_unit", "reported", "comparator", "analyte"}
+    | {"low", "high"}
     | {"drug_class", "measure", "code", "product", "alert_id", "placer_order"}
 )
 """Parts of a fact that its heading says, that stand beside a number, or that only the rules read."""
+_FIRST: Final[Mapping[str, int]] = {"value": 0, "range": 1}
+_AGES: Final = (
+    (365.25 * 86_400, "years"),
+    (30.44 * 86_400, "months"),
+    (7 * 86_400, "weeks"),
+    (86_400, "days"),
+    (3_600, "hours"),
+    (60, "minutes"),
+)
+"""Seconds of each unit, the largest first."""
 _GROUPS: Final[Mapping[str, str]] = {
     "lab": "laboratory",
     "drug": "medication",
@@ -75,6 +86,16 @@ def instant(at: datetime | None) -> str:
 def day(at: datetime | date | None) -> str:
     """A local day."""
     return f"{at.day} {at:%b %Y}" if at else ""
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long before or after now an instant is, in the largest unit of which there are two."""
+    seconds = (now - at).total_seconds()
+    for size, name in _AGES:
+        if abs(seconds) >= 2 * size:
+            count = f"{int(abs(seconds) / size)} {name}"
+            return f"{count} ago" if seconds > 0 else f"in {count}"
+    return "just now" if seconds > 0 else "at once"
 
 
 def number(value: Any) -> str:
@@ -130,12 +151,20 @@ def transition(word: str) -> str:
 def group(name: str) -> str:
     """A group of facts as a heading."""
     kind, _, which = name.partition("/")
-    return f"{_GROUPS.get(kind, words(kind))}: {_GROUPS.get(which, words(which))}" if which else words(kind)
+    whole = _GROUPS.get(kind, words(kind))
+    return f"{whole}: {_GROUPS.get(which, words(which))}" if which else whole
+
+
+def subject(name: str) -> str:
+    """The finer part of a group of facts, as the first words of a row."""
+    which = name.rpartition("/")[2]
+    return _GROUPS.get(which, words(which))
 
 
 def said(fact: ChartFact) -> list[tuple[str, str]]:
     """What a fact says, numbers with their units, without what its heading and its time say already."""
     content = {"unit": _MEASURED_IN.get(fact.group.rpartition("/")[2])} | fact.content
+    content["range"] = _range(content)
     if content.get("reported") is not None:  # the laboratory's own figure and unit; ours is made of it
         content["value"] = content["reported"]
     for name, its_unit in _WITH_UNIT:
@@ -145,8 +174,30 @@ def said(fact: ChartFact) -> list[tuple[str, str]]:
         content["value"] = f"{content['comparator']} {content.get('value', '')}"
     if isinstance(fact.content.get("quantity"), str):  # molar or mass: the unit says it
         del content["quantity"]
-    told = ((name, each) for name, each in content.items() if name not in _UNSAID and each not in (False, None))
+    told = [(name, each) for name, each in content.items() if name not in _UNSAID and each not in (False, None)]
+    told.sort(key=lambda part: _FIRST.get(part[0], len(_FIRST)))
     return [(words(name), number(each)) for name, each in told if not _is_its_time(fact, each)]
+
+
+def _range(content: Mapping[str, Any]) -> str | None:
+    """The laboratory's range in the unit of its own figure; the chart has it in ours, which may be another."""
+    value, reported = content.get("value"), content.get("reported")
+    if reported is None or not value:
+        return None
+    times = Decimal(reported) / Decimal(value)
+    low, high = (_limit(content.get(end), times) for end in ("low", "high"))
+    if low and high:
+        return f"{low} to {high}"
+    return f"from {low}" if low else f"to {high}" if high else None
+
+
+def _limit(value: Decimal | None, times: Decimal) -> str | None:
+    return None if value is None else number(_rounded(value * times))
+
+
+def _rounded(value: Decimal) -> Decimal:
+    """Three figures: a range has no more."""
+    return Decimal(f"{value:.3g}") if value else value
 
 
 def _is_its_time(fact: ChartFact, each: Any) -> bool:
@@ -162,6 +213,8 @@ TEMPLATES: Final = Environment(
 )
 TEMPLATES.filters |= {
     "instant": instant,
+    "ago": ago,
+    "subject": subject,
     "day": day,
     "number": number,
     "unit": unit,
