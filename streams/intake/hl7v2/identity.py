@@ -33,8 +33,11 @@ def patient_ids(segment: Segment, site: Site) -> list[str]:
     if not given:
         field = _LIST_FIELD[segment.name]
         raise UntranslatableError("no patient identifier; accepted: NUMBER^^^AUTHORITY^MR", segment.where(field))
-    best = max(given, key=lambda element: _rank(element, site))  # of equals the first
-    like_best = [e for e in given if _rank(e, site) == _rank(best, site) and e.part(5) == best.part(5)]
+    if len(given) == 1:
+        return [name(given[0], site)]
+    ranked = [(_rank(element, site), element) for element in given]
+    best, first = max(ranked, key=lambda one: one[0])  # of equals the first
+    like_best = [e for rank, e in ranked if rank == best and e.part(5) == first.part(5)]
     return list(dict.fromkeys(name(element, site) for element in like_best))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from typing import Final, TypeVar, get_args
 
@@ -125,6 +126,7 @@ class Reading:
         return self.given[segment.ordinal]
 
 
+@cache
 def kind_of(model: type[Event]) -> str:
     """The discriminator of a kind's model."""
     return str(get_args(model.model_fields["kind"].annotation)[0])
