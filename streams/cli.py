@@ -11,6 +11,7 @@ from alerting.rules import RULES
 from schemas.rulepack import RulePack, RulePackError
 from schemas.tables import TableError
 from schemas.values import NotWhatWasExpectedError, instant
+from streams.cli_kafka import topics_app
 from streams.cli_node import demo_command, serve_command
 from streams.cli_options import ConfigOption, RulesOption, SourceOption, TablesOption, ZoneOption
 from streams.explain import in_words
@@ -32,6 +33,7 @@ rules_app: Final = typer.Typer(help="The rule pack: sentence, limits, citations,
 app.add_typer(rules_app, name="rules")
 app.command("serve")(serve_command)
 app.command("demo")(demo_command)
+app.add_typer(topics_app, name="topics")
 
 Files = Annotated[list[Path], typer.Argument(help="Events (NDJSON), FHIR R4 (JSON, NDJSON, Bundles) or HL7 v2 files.")]
 

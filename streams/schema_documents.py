@@ -14,8 +14,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from schemas import topics
 from schemas.alerts import Alert, Notice
 from schemas.events import KINDS
+from schemas.topics import Topic
 
 Document = dict[str, Any]
 
@@ -82,7 +84,7 @@ def _modelled(name: str, key: str, **more: Any) -> Document:
     return _message(name, summary, "application/json", key, payload={"$ref": file_name(name)}, **more)
 
 
-_PATIENT = "patient_id; partition = murmur2(key)"
+_PATIENT = topics.EVENTS.key
 _CLOUD_EVENT = {
     "ce_specversion": "CloudEvents version",
     "ce_id": "identity of this version of the alert",
@@ -96,43 +98,51 @@ _DEAD_LETTER = {
 
 
 def _messages() -> dict[str, Document]:
-    free = "free; messages of one key keep their order"
+    free = topics.RAW_HL7V2.key
     return {
         **{kind: _modelled(kind, _PATIENT) for kind in KINDS},
         "hl7v2": _message("hl7v2", "One HL7 v2 message as it was received.", "application/hl7-v2+er7", free),
         "fhir": _message("fhir", "One FHIR R4 resource or Bundle as it was received.", "application/fhir+json", free),
         "notice": _modelled("notice", _PATIENT),
-        "alert": _modelled("alert", "alert_id; the topic is compacted", headers=_said_by(_CLOUD_EVENT)),
+        "alert": _modelled("alert", topics.ALERTS.key, headers=_said_by(_CLOUD_EVENT)),
         "dead_letter": _message(
             "dead_letter",
             "What was refused, byte for byte.",
             "application/octet-stream",
-            "the key it came with",
+            topics.DEAD_LETTERS.key,
             headers=_said_by(_DEAD_LETTER),
         ),
     }
 
 
-CHANNELS: Final[tuple[tuple[str, str, str, str, tuple[str, ...]], ...]] = (
-    ("events", "trabecula.events.v1", "receive", "Events of feeds; one record an event.", tuple(KINDS)),
-    ("raw_hl7v2", "trabecula.raw.hl7v2.v1", "receive", "HL7 v2 messages, translated on arrival.", ("hl7v2",)),
-    ("raw_fhir", "trabecula.raw.fhir.v1", "receive", "FHIR resources and Bundles, translated on arrival.", ("fhir",)),
-    (
-        "notices",
-        "trabecula.notices.v1",
-        "send",
-        "Every transition of every alert, in order for a patient.",
-        ("notice",),
-    ),
-    ("alerts", "trabecula.alerts.v1", "send", "How each alert stands; the last record of a key counts.", ("alert",)),
-    ("dead_letters", "trabecula.dead-letters.v1", "send", "What could not be taken, and why.", ("dead_letter",)),
+CHANNELS: Final[tuple[tuple[str, Topic, str, tuple[str, ...]], ...]] = (
+    ("events", topics.EVENTS, "receive", tuple(KINDS)),
+    ("raw_hl7v2", topics.RAW_HL7V2, "receive", ("hl7v2",)),
+    ("raw_fhir", topics.RAW_FHIR, "receive", ("fhir",)),
+    ("notices", topics.NOTICES, "send", ("notice",)),
+    ("alerts", topics.ALERTS, "send", ("alert",)),
+    ("dead_letters", topics.DEAD_LETTERS, "send", ("dead_letter",)),
 )
-"""Each topic: name, address, what the service does with it, what it is for, and the messages that it carries."""
+"""Each topic that others read or write: its name here, what the service does with it, and the messages in it."""
 
 
-def _channel(address: str, description: str, messages: Iterable[str]) -> Document:
+def _channel(topic: Topic, messages: Iterable[str]) -> Document:
     carried = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
-    return {"address": address, "description": description, "messages": carried}
+    return {"address": topic.name, "description": topic.about, "messages": carried, "bindings": {"kafka": _kept(topic)}}
+
+
+def _kept(topic: Topic) -> Document:
+    """How a topic is kept, as the Kafka binding of a channel says it."""
+    settings = {"cleanup.policy": [topic.cleanup], "max.message.bytes": int(topic.settings["max.message.bytes"])}
+    if "retention.ms" in topic.settings:
+        settings["retention.ms"] = int(topic.settings["retention.ms"])
+    return {
+        "topic": topic.name,
+        "partitions": topic.partitions,
+        "replicas": topic.copies,
+        "topicConfiguration": settings,
+        "bindingVersion": "0.5.0",
+    }
 
 
 def asyncapi() -> Document:
@@ -149,10 +159,10 @@ def asyncapi() -> Document:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "channels": {name: _channel(address, about, messages) for name, address, _, about, messages in CHANNELS},
+        "channels": {name: _channel(topic, messages) for name, topic, _, messages in CHANNELS},
         "operations": {
-            f"{action}_{name}": {"action": action, "channel": {"$ref": f"#/channels/{name}"}, "summary": about}
-            for name, _, action, about, _ in CHANNELS
+            f"{action}_{name}": {"action": action, "channel": {"$ref": f"#/channels/{name}"}, "summary": topic.about}
+            for name, topic, action, _ in CHANNELS
         },
         "components": {"messages": _messages()},
     }

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings
 from schemas.values import instant
 from streams.intake.site import Site
 from streams.node.access_settings import AccessSettings
+from streams.settings_kafka import KafkaSettings
 from streams.settings_layers import PREFIX, Kind, LayeredSettings, SettingsError, layered, read_file
 from streams.settings_node import IN_NO_FILE, DemoSettings, LogSettings, NodeSettings, OperatorSettings
 from streams.settings_offline import ExplainSettings, SimulateSettings
@@ -94,6 +95,7 @@ KINDS: Final[tuple[type[BaseSettings], ...]] = (
     NodeSettings,
     AccessSettings,
     LogSettings,
+    KafkaSettings,
     DemoSettings,
     OperatorSettings,
     ExplainSettings,

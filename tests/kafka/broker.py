@@ -53,7 +53,7 @@ class Broker:
 
     def __init__(self, number: int, folder: Path, settings: Mapping[str, str], options: Sequence[str]) -> None:
         self.number = number
-        self.address = settings["advertised.listeners"].rpartition("/")[2]
+        self.address = settings["advertised.listeners"].partition(",")[0].rpartition("/")[2]
         self._name = folder / f"broker-{number}"
         self._options = options
         self._java: subprocess.Popen[bytes] | None = None
@@ -121,16 +121,18 @@ class Broker:
 class Cluster:
     """Brokers that form one cluster, their folder, and a guard that ends them when this process ends."""
 
-    def __init__(self, brokers: int, settings: Mapping[str, str], options: Sequence[str]) -> None:
+    def __init__(
+        self, brokers: int, settings: Mapping[str, str], options: Sequence[str], also: str, formatting: Sequence[str]
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="trabecula-kafka-"))
         ports = [(free_port(), free_port()) for _ in range(brokers)]
         self.brokers = [
-            Broker(number, self.folder, {**_settings(number, ports, self.folder), **settings}, options)
+            Broker(number, self.folder, {**_settings(number, ports, self.folder, also), **settings}, options)
             for number in range(1, brokers + 1)
         ]
         guard = ["sh", "-c", _GUARD, str(self.folder)]
         self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
-        _format(self.brokers)
+        _format(self.brokers, formatting)
 
     @property
     def bootstrap(self) -> str:
@@ -175,10 +177,10 @@ def _java() -> list[str]:
     return [java, "-cp", f"{jars()}/*"]
 
 
-def _format(brokers: list[Broker]) -> None:
+def _format(brokers: list[Broker], more: Sequence[str]) -> None:
     """Give the brokers' folders the identity of one cluster."""
     identity = base64.urlsafe_b64encode(b"\0" + random.randbytes(15)).decode().rstrip("=")  # never an option: no "-"
-    tool = [*_java(), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", identity]
+    tool = [*_java(), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", identity, *more]
     running = [
         subprocess.Popen([*tool, "-c", str(b.properties)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for b in brokers
@@ -188,7 +190,7 @@ def _format(brokers: list[Broker]) -> None:
         assert tool_of_one.returncode == 0, said.decode()
 
 
-def _settings(number: int, ports: list[tuple[int, int]], folder: Path) -> dict[str, str]:
+def _settings(number: int, ports: list[tuple[int, int]], folder: Path, also: str) -> dict[str, str]:
     """What production sets, made small: short sessions, few internal partitions, a cleaner that needs no memory."""
     port, controller = ports[number - 1]
     copies, least = (3, 2) if len(ports) > 2 else (1, 1)
@@ -196,10 +198,11 @@ def _settings(number: int, ports: list[tuple[int, int]], folder: Path) -> dict[s
         "process.roles": "broker,controller",
         "node.id": str(number),
         "controller.quorum.voters": ",".join(f"{n}@127.0.0.1:{c}" for n, (_, c) in enumerate(ports, 1)),
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{also and f',{also}'}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}{also and f',{also}'}",
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL",
+        "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(folder / f"data-{number}"),
         "offsets.topic.replication.factor": str(copies),
         "offsets.topic.num.partitions": "4",
@@ -220,13 +223,20 @@ def _settings(number: int, ports: list[tuple[int, int]], folder: Path) -> dict[s
 
 @contextmanager
 def cluster(
-    brokers: int = 1, *, settings: Mapping[str, str] | None = None, options: Sequence[str] = SMALL
+    brokers: int = 1,
+    *,
+    settings: Mapping[str, str] | None = None,
+    options: Sequence[str] = SMALL,
+    also: str = "",
+    formatting: Sequence[str] = (),
 ) -> Iterator[Cluster]:
-    """Brokers that run, one cluster whole; `settings` beside or instead of those of the tests, `options` of Java.
+    """Brokers that run, one cluster whole.
 
+    `settings`: beside or instead of those of the tests. `options`: of Java. `also`: another listener of a lone broker,
+    e.g. `SASL_SSL://localhost:PORT`. `formatting`: more arguments of Kafka's storage tool, e.g. the first users.
     Errors: NoKafka.
     """
-    made = Cluster(brokers, settings or {}, options)
+    made = Cluster(brokers, settings or {}, options, also, formatting)
     try:
         made.start()
         yield made
