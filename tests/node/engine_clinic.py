@@ -1,5 +1,6 @@
 """An engine for tests: a folder, a clock that is set, messages in, and what it says to them."""
 
+import asyncio
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -83,6 +84,10 @@ class Node:
             self.clock.at = max(self.clock.at, recorded(event))
             outcomes.append(self.take(event))
         return outcomes
+
+    def take_together(self, given: Iterable[AnyEvent | Json]) -> list[Outcome]:
+        """Take events that come together, at the time of the clock."""
+        return asyncio.run(self.engine.receive_all([incoming(event, self.clock.at) for event in given]))
 
     def wait_until(self, at: datetime) -> None:
         """Let the clock run to an instant, and the engine notice."""

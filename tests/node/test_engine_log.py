@@ -95,6 +95,18 @@ def test_events_in_any_order_end_in_what_a_replay_in_the_order_of_recording_says
         is_what_a_replay_says(made, events)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_events_that_come_in_batches_are_decided_as_if_they_came_one_by_one(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(500 + seed)
+    events = history(rng, patients=4, length=120)
+    with node(tmp_path, recorded(events[0])) as made:
+        while events:
+            some = [events.pop(0) for _ in range(min(len(events), rng.randint(1, 40)))]
+            made.clock.at = max(made.clock.at, max(map(recorded, some)))
+            made.take_together(some)
+        is_what_its_log_says(made)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_after_an_erasure_the_log_and_the_charts_still_agree(tmp_path: Path, seed: int) -> None:
     rng = random.Random(300 + seed)

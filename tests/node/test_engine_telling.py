@@ -116,6 +116,18 @@ def test_after_an_erasure_nothing_of_the_patient_is_left_in_the_files(tmp_path: 
     assert b"of another" in left
 
 
+def test_who_is_forgotten_in_the_batch_that_speaks_of_her_leaves_nothing_behind(tmp_path: Path) -> None:
+    name = "MRN-OF-A-WOMAN-WHO-ASKED"
+    hers = [given.model_copy(update={"patient_id": name}) for given in (*COURSE, PAIN)]
+    with node(tmp_path, on(240)) as made:
+        found = made.take_together([*hers, _erasure(235, name), back_pain(230, 8, record="of another", patient="Q")])
+        assert [outcome_of(one) for one in found] == ["accepted"] * 5
+        assert {n.patient_id for n in made.outbox()} <= {"Q"}
+        assert set(made.charts()) == {"Q"}
+    left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert name.encode() not in left
+
+
 def test_what_was_erased_is_refused_when_it_comes_again_and_what_is_new_is_not(tmp_path: Path) -> None:
     with node(tmp_path, on(300)) as made:
         made.take(PAIN)
