@@ -13,7 +13,9 @@ from schemas.tables import TableError
 from schemas.values import NotWhatWasExpectedError, instant
 from streams.cli_kafka import topics_app
 from streams.cli_node import demo_command, serve_command
+from streams.cli_operations import letters_app, live_command, receivers_app
 from streams.cli_options import ConfigOption, RulesOption, SourceOption, TablesOption, ZoneOption
+from streams.cli_storage import audit_app, backup_command, keys_app, restore_command, store_app
 from streams.explain import in_words
 from streams.inputs import UnreadableError
 from streams.service import Service, packaged_pack
@@ -33,6 +35,17 @@ rules_app: Final = typer.Typer(help="The rule pack: sentence, limits, citations,
 app.add_typer(rules_app, name="rules")
 app.command("serve")(serve_command)
 app.command("demo")(demo_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
+app.command("live")(live_command)
+for _name, _group in (
+    ("dead-letters", letters_app),
+    ("receivers", receivers_app),
+    ("store", store_app),
+    ("audit", audit_app),
+    ("keys", keys_app),
+):
+    app.add_typer(_group, name=_name, no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 
 Files = Annotated[list[Path], typer.Argument(help="Events (NDJSON), FHIR R4 (JSON, NDJSON, Bundles) or HL7 v2 files.")]

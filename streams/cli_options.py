@@ -76,3 +76,6 @@ KeyFileOption = Annotated[
 AuthorityOption = Annotated[
     Path | None, typer.Option("--authority", help="PEM file: by whose word the node's certificate is trusted.")
 ]
+JsonOption = Annotated[
+    bool | None, typer.Option("--json/--table", help="NDJSON, or a table (on a terminal).", show_default=False)
+]

@@ -6,6 +6,7 @@ from the file, so that each request costs microseconds and not the tenth of a se
 
 import hashlib
 import hmac
+import os
 import secrets
 import time
 import tomllib
@@ -68,6 +69,20 @@ def new_key(name: str, *roles: Role, expires: datetime | None = None) -> tuple[s
     salt = secrets.token_hex(_SALT_BYTES)
     known = KnownKey(id=identity, name=name, roles=roles, salt=salt, hash=_hash(salt, secret), expires=expires)
     return f"{_PREFIX}_{identity}_{secret}", _entry(known)
+
+
+def append_entry(file: Path, entry: str) -> None:
+    """Write an entry to the end of a file of keys; one that is made is its owner's alone.
+
+    Errors: OSError; AccessError where the file is no file of keys.
+    """
+    if file.exists():
+        _read(file)
+    opened = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(opened, "ab") as out:
+        out.write(f"\n{entry}".encode() if file.stat().st_size else entry.encode())
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def _entry(known: KnownKey) -> str:

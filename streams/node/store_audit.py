@@ -46,17 +46,33 @@ def lines(db: apsw.Connection, after: int, limit: int) -> list[AuditLine]:
 
 
 def verify(folder: Path) -> Verified:
-    """Go through the audit of a folder.
+    """Go through the audit of a folder, whether a node works in it or not.
 
     Topic: whoever has written down a last hash also sees that lines were taken off the end.
     """
     db = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        before, count = b"", 0
-        for ordinal, line, made in db.execute(_CHAIN):
-            if ordinal != count + 1 or chained(before, line) != made:
-                return Verified(count, before.hex(), broken_at=ordinal)
-            before, count = made, count + 1
-        return Verified(count, before.hex())
+        db.set_busy_timeout(10_000)
+        return verify_chain(db)
+    finally:
+        db.close()
+
+
+def verify_chain(db: apsw.Connection) -> Verified:
+    """Go through the audit of a store."""
+    before, count = b"", 0
+    for ordinal, line, made in db.execute(_CHAIN):
+        if ordinal != count + 1 or chained(before, line) != made:
+            return Verified(count, before.hex(), broken_at=ordinal)
+        before, count = made, count + 1
+    return Verified(count, before.hex())
+
+
+def place_of(folder: Path, noted: str) -> int | None:
+    """The number of the line whose hash somebody noted; None if no line has it."""
+    db = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        row = db.execute("SELECT ordinal FROM audit WHERE lower(hex(hash)) = ?", (noted.lower(),)).fetchone()
+        return None if row is None else int(row[0])
     finally:
         db.close()

@@ -1,6 +1,7 @@
 """Settings: a flag beats the environment, which beats the file; what is wrong is one plain line."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ def config(tmp_path: Path) -> Path:
     file = tmp_path / "site.toml"
     file.write_text(
         'time_zone = "Europe/Berlin"\nmost_together = 32\nlog_level = "warning"\nkeep_raw_days = 400\n'
-        'mllp_client = ["LAB GATEWAY", "adt"]\nmllp_authority = "a.pem"\nmllp_certificate = "c.pem"\nmllp_key = "k.pem"\n'
+        'mllp_client = ["LAB GATEWAY", "adt"]\nmllp_authority = "a.pem"\n'
+        'mllp_certificate = "c.pem"\nmllp_key = "k.pem"\n'
         'seed = 4\npatients = 2\ndays = 3\npatient = "P"\nrule = "HEP-02"\nas_json = true\n'
     )
     return file
@@ -82,7 +84,8 @@ def test_a_file_that_cannot_be_used_is_one_plain_line(tmp_path: Path, content: s
     [("most_waiting", "many"), ("log_form", "xml"), ("oidc_leeway", "-1"), ("oidc_role_names", "none"), ("until", "?")],
 )
 def test_an_environment_that_cannot_be_used_is_one_plain_line(tmp_path: Path, name: str, value: str) -> None:
-    ran = trabecula("serve", "--data", tmp_path / "data", **{name: value})
+    setting: dict[str, Any] = {name: value}
+    ran = trabecula("serve", "--data", tmp_path / "data", **setting)
     assert ran.status == 2
     (line,) = ran.err.splitlines()
     assert name in line.lower()

@@ -368,6 +368,7 @@ async def test_a_role_opens_what_the_table_says_and_nothing_else(
     application, _, audit = made(MemoryNode(), access, most_streams=0)
     headers = {"origin": HERE} | ({} if role == "nobody" else {"authorization": f"Bearer {key}"})
     address = path.replace("{type}", "Patient").replace("{alert_id}", "a1").replace("{patient_id}", "p1")
+    address = address.replace("{source}", "lab").replace("{letter_id}", "1").replace("{receiver}", "pager")
     async with client(application, headers=headers) as asking:
         answer = await asking.request(method, address.replace("{name}", "style.css"))
     needs = NEEDS[route]

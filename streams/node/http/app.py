@@ -16,7 +16,19 @@ from starlette.routing import Match, Route
 from streams.monitor import Monitor
 from streams.node.access import Access
 from streams.node.clock import Clock, SystemClock
-from streams.node.http import alerts, documentation, events, fhir, hl7v2, messages, notices, pages, patients, probes
+from streams.node.http import (
+    alerts,
+    documentation,
+    events,
+    fhir,
+    hl7v2,
+    messages,
+    notices,
+    operations,
+    pages,
+    patients,
+    probes,
+)
 from streams.node.http.admission import admit
 from streams.node.http.guard import Guard
 from streams.node.http.metrics import Metrics
@@ -25,9 +37,22 @@ from streams.node.http.problems import ProblemError, answer, problem_of
 from streams.node.http.reads import Reads, Sample
 from streams.node.http.settings import HttpSettings
 from streams.node.http.shapes import Problem
+from streams.node.operations import Operations
 from streams.node.port import NotDurableError, Receiver
 
-_ROUTERS: Final = (events, fhir, hl7v2, alerts, notices, patients, messages, probes, documentation, pages)
+_ROUTERS: Final = (
+    events,
+    fhir,
+    hl7v2,
+    alerts,
+    notices,
+    patients,
+    messages,
+    operations,
+    probes,
+    documentation,
+    pages,
+)
 _ABOUT: Final = (
     "Streaming monitor for pregnancy- and lactation-associated and heparin-induced osteoporosis. "
     "It says that a published or chosen limit was crossed and asks for a review; it makes no diagnosis."
@@ -43,10 +68,20 @@ def app(
     monitor: Monitor,
     clock: Clock | None = None,
     metrics: Metrics | None = None,
+    operated: Operations | None = None,
 ) -> FastAPI:
     """The application of one node; `app.state.node.doorbell` is rung when there are new notices."""
     counted = metrics or Metrics()
-    node = Node(receiver, reads, settings, access, monitor=monitor, clock=clock or SystemClock(), metrics=counted)
+    node = Node(
+        receiver,
+        reads,
+        settings,
+        access,
+        monitor=monitor,
+        clock=clock or SystemClock(),
+        metrics=counted,
+        operations=operated,
+    )
     counted.asks(_samples(reads))
 
     @asynccontextmanager

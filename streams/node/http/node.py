@@ -18,6 +18,7 @@ from streams.node.http.metrics import Metrics
 from streams.node.http.problems import ProblemError
 from streams.node.http.reads import Reads
 from streams.node.http.settings import HttpSettings
+from streams.node.operations import Operations
 from streams.node.port import Incoming, Outcome, Receiver
 
 Result = TypeVar("Result")
@@ -63,12 +64,14 @@ class Node:
         monitor: Monitor,
         clock: Clock,
         metrics: Metrics,
+        operations: Operations | None = None,
     ) -> None:
         self.settings = settings
         self.access = access
         self.monitor = monitor
         self.clock = clock
         self.metrics = metrics
+        self.operations = operations
         self.doorbell = Doorbell()
         self.streams = 0
         self._receiver = receiver
