@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from schemas import topics
 from schemas.alerts import Alert, Notice, Told
 from schemas.days import to_utc
 from schemas.events import AnyEvent
@@ -17,10 +18,10 @@ from streams.chart import codec
 from streams.intake.outcome import Refusal
 from streams.kafka.work import Given, Headers, Sent
 
-EVENTS: Final = "trabecula.events.v1"
-NOTICES: Final = "trabecula.notices.v1"
-ALERTS: Final = "trabecula.alerts.v1"
-DEAD_LETTERS: Final = "trabecula.dead-letters.v1"
+EVENTS: Final = topics.EVENTS.name
+NOTICES: Final = topics.NOTICES.name
+ALERTS: Final = topics.ALERTS.name
+DEAD_LETTERS: Final = topics.DEAD_LETTERS.name
 
 FOR: Final = "trabecula-for"
 """Of an event: the surviving identity in whose partition it is, whoever it speaks of."""

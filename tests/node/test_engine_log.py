@@ -102,7 +102,7 @@ def test_events_that_come_in_batches_are_decided_as_if_they_came_one_by_one(tmp_
     with node(tmp_path, recorded(events[0])) as made:
         while events:
             some = [events.pop(0) for _ in range(min(len(events), rng.randint(1, 40)))]
-            made.clock.at = max(made.clock.at, max(map(recorded, some)))
+            made.clock.at = max(made.clock.at, *map(recorded, some))
             made.take_together(some)
         is_what_its_log_says(made)
 
