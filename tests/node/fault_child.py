@@ -14,6 +14,8 @@ from streams.cli import main
 from tests.node.faults import Fault
 
 NAME: Final = "a disk that can fail"
+BASE: Final = "unix"
+"""The file system beneath: without a name it would be the default one, which is this."""
 _FAILS: Final = {"full": apsw.FullError, "failed": apsw.IOError}
 
 
@@ -21,7 +23,7 @@ class Disk(apsw.VFS):
     """The file system with the fault that the file says; every VFS call looks whether the file has changed."""
 
     def __init__(self, said: Path) -> None:
-        super().__init__(NAME, "", makedefault=True)
+        super().__init__(NAME, BASE, makedefault=True)
         self._said = said
         self._read_at = 0
         self._fault = Fault()
@@ -53,7 +55,7 @@ class File(apsw.VFSFile):
 
     def __init__(self, disk: Disk, name: Any, flags: list[int]) -> None:
         self._disk = disk
-        super().__init__("", name, flags)
+        super().__init__(BASE, name, flags)
 
     def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802
         self._disk.does("xWrite")
