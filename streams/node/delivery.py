@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import apsw
@@ -17,7 +18,6 @@ from alerting.receivers.webhook import WebhookReceiver
 from streams.node.clock import Clock, SystemClock
 from streams.node.delivery_courier import Courier, Status
 from streams.node.delivery_rows import Outbox, Refused
-from streams.node.engine import Engine
 from streams.node.logs import Log, place_of
 from streams.node.port import NotDurableError, QueueFullError
 from streams.node.store import Store
@@ -32,10 +32,20 @@ _AFTER_A_MISTAKE: Final = 5.0
 """Seconds until a courier that failed begins again."""
 
 
+class Writer(Protocol):
+    """Whoever writes the store: an engine, or a writer alone."""
+
+    def call(self, job: Callable[[Any], Any]) -> Future[Any]:
+        """Do a job as a part of a transaction; its exception takes it back.
+
+        Errors: QueueFullError; of the answer NotDurableError.
+        """
+
+
 class EngineDesk:
     """The engine as couriers see it."""
 
-    def __init__(self, engine: Engine, store: Store, clock: Clock) -> None:
+    def __init__(self, engine: Writer, store: Store, clock: Clock) -> None:
         self._engine = engine
         self._rows = store.rows
         self._clock = clock
@@ -61,7 +71,7 @@ class Delivery:
     """
 
     def __init__(
-        self, settings: DeliverySettings, store: Store, engine: Engine, zone: ZoneInfo, *, clock: Clock | None = None
+        self, settings: DeliverySettings, store: Store, engine: Writer, zone: ZoneInfo, *, clock: Clock | None = None
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
