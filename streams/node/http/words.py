@@ -192,12 +192,10 @@ def _range(content: Mapping[str, Any]) -> str | None:
 
 
 def _limit(value: Decimal | None, times: Decimal) -> str | None:
-    return None if value is None else number(_rounded(value * times))
-
-
-def _rounded(value: Decimal) -> Decimal:
-    """Three figures: a range has no more."""
-    return Decimal(f"{value:.3g}") if value else value
+    """An end of a range in another unit, to the three figures that such an end has."""
+    if value is None or times == 1:
+        return None if value is None else number(value)
+    return number(Decimal(format(Decimal(f"{float(value * times):.3g}"), "f")))
 
 
 def _is_its_time(fact: ChartFact, each: Any) -> bool:
