@@ -152,6 +152,7 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
             clock=clock,
             metrics=metrics,
             operated=Operations(engine, delivery, reading, letters),
+            site=service.settings.site,
         )
         http = HttpServer(application)
         outbox = Reading(data)  # of its own: a reader is asked by one thread

@@ -191,6 +191,17 @@ class Reading:
         alerts = self.alerts("all", patient=identities[0], limit=MOST)
         return PatientView(identities[0], identities, codec.decode(rows[0][0]), alerts.items)
 
+    def known_as(self, address: str) -> str | None:
+        """The `patient_id` that the Patient at a FHIR address told."""
+        rows = self._all("SELECT patient_id FROM reference WHERE reference = ?", address)
+        return str(rows[0][0]) if rows else None
+
+    def addresses(self, patient_ids: Sequence[str]) -> list[str]:
+        """The FHIR addresses of Patients that told one of these identities."""
+        places = ", ".join("?" * len(patient_ids))
+        sql = f"SELECT reference FROM reference WHERE patient_id IN ({places}) ORDER BY reference"  # noqa: S608
+        return [reference for (reference,) in self._all(sql, *patient_ids)]
+
     def timeline(self, patient_id: str, after: int = 0, limit: int = 100) -> Slice:
         """The events of a patient in the order in which they were taken; `after` is the `next` of an earlier slice."""
         identities = self.identities(patient_id)

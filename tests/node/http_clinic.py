@@ -49,7 +49,8 @@ class MemoryNode:
         self.clock = clock or SetClock(NOW)
         self.monitor = service().monitor
         self.ward = Ward(self.monitor, MemoryCharts())
-        self.intake = Intake(service().settings.site, service().tables, MemoryDirectory())
+        self.directory = MemoryDirectory()
+        self.intake = Intake(service().settings.site, service().tables, self.directory)
         self.received: list[Incoming] = []
         self.failing: list[Exception] = []
         self.told: list[Numbered] = []
@@ -146,6 +147,13 @@ class MemoryNode:
         survivor = self.ward.people.survivor(patient_id)
         return [n.notice for n in self.told if self.ward.people.survivor(n.notice.patient_id) == survivor]
 
+    def known_as(self, address: str) -> str | None:
+        return self.intake.directory.patient(address)
+
+    def addresses(self, patient_ids: Sequence[str]) -> Sequence[str]:
+        known = self.directory._patients.items()  # noqa: SLF001 - it is only asked the other way round
+        return sorted(address for address, patient_id in known if patient_id in patient_ids)
+
     def messages(self, source: str, event_id: str) -> Sequence[Incoming]:
         return self.came_from.get((source, event_id), [])
 
@@ -239,7 +247,9 @@ def made(
         access = Access(None, None, audit)
     elif isinstance(access.audit, MemoryAudit):
         audit = access.audit
-    return app(node, node, HttpSettings(**settings), access, monitor=node.monitor, clock=node.clock), node, audit
+    site = node.intake.site
+    application = app(node, node, HttpSettings(**settings), access, monitor=node.monitor, clock=node.clock, site=site)
+    return application, node, audit
 
 
 @asynccontextmanager

@@ -43,7 +43,7 @@ _BY_TYPE: Final[Mapping[str, Callable[[Entry], tuple[AnyEvent, ...]]]] = {
     "Appointment": orders.appointment_events,
     "Encounter": encounters.encounter_events,
 }
-_READ: Final = frozenset({*_BY_TYPE, "Patient"})
+READ: Final = frozenset({*_BY_TYPE, "Patient"})
 
 
 def translate_fhir_bytes(
@@ -92,7 +92,7 @@ def translate_fhir(
     shelf = Shelf((each.full_url, each.content) for each in found if each.content is not None)
     whole = Document(site, tables, directory, shelf, _said_at(document) or received_at)
     if kind in ASKING:
-        found = as_asked(whole, found, _READ, is_transaction=kind == "transaction")
+        found = as_asked(whole, found, READ, is_transaction=kind == "transaction")
     events = tuple(event for slot in _patients_first(found) for event in _translated(whole, slot))
     return Translation(
         events,
@@ -146,7 +146,7 @@ def _resource(whole: Document, slot: Slot, content: Mapping[str, Any]) -> tuple[
         return _refuse(whole, slot.where or "FHIR document", "no resource type of FHIR R4", "resourceType")
     if kind in TYPES:
         return _refuse(whole, _name(kind, slot), f"{kind} is of FHIR {TYPES[kind]}; accepted is R4", kind)
-    if kind not in _READ:
+    if kind not in READ:
         return whole.ignore(kind)
     if (sign := other_version(kind, content)) is not None:
         version, field = sign
@@ -206,7 +206,7 @@ def _name(kind: str, slot: Slot) -> str:
 def _changed(whole: Document, slot: Slot) -> tuple[AnyEvent, ...]:
     """A DELETE takes back every part that was told of the resource; a PATCH cannot be read without the resource."""
     where = address(slot.url) or address(slot.full_url)
-    if where is None or where.type not in _READ:
+    if where is None or where.type not in READ:
         return whole.ignore(slot.method)
     record_id = f"{where.type}/{where.id}"
     if slot.method == "PATCH":

@@ -1,6 +1,8 @@
 """An answer to an alert, made an event like any other."""
 
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -17,6 +19,14 @@ from streams.node.port import Incoming
 
 SOURCE: Final = "trabecula"
 """The feed of answers that were given here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """When somebody answered, and the name of the event: an answer that comes again has the same."""
+
+    event_id: str
+    at: datetime
 
 
 def given_of(content: bytes) -> ResponseGiven:
@@ -51,27 +61,29 @@ def judged(given: ResponseGiven) -> ResponseGiven:
     return given
 
 
-async def respond(request: Request, node: Node, alert: Alert, given: ResponseGiven) -> ResponseTaken:
-    """Have an answer taken, and note it; the alert as it stands after that.
+async def respond(
+    request: Request, node: Node, alert: Alert, given: ResponseGiven, said: Said | None = None
+) -> ResponseTaken:
+    """Have an answer taken, and note it; the alert as it stands after that. `said`: when, if that was not now.
 
     Errors: NotDurableError, QueueFullError.
     """
     await node.note(request, "changed", (alert.patient_id,), f"{given.action} {alert.alert_id}")
-    raw = encode(_event(node, alert, given, principal_of(request).subject))
+    raw = encode(_event(alert, given, principal_of(request).subject, said or Said(str(uuid.uuid4()), node.clock.now())))
     outcome = await node.receive(Incoming("http", "event", raw, node.clock.now(), feed_of(request)))
     item = item_of(raw, outcome)
     after = await node.ask(lambda reads: reads.alert(alert.alert_id))
     return ResponseTaken(event_id=item.event_id or "", outcome=item.outcome, reason=item.reason, alert=after or alert)
 
 
-def _event(node: Node, alert: Alert, given: ResponseGiven, by: str) -> dict[str, Any]:
-    said = {name: value for name, value in given.model_dump().items() if value is not None}
-    return said | {
+def _event(alert: Alert, given: ResponseGiven, by: str, said: Said) -> dict[str, Any]:
+    answer = {name: value for name, value in given.model_dump().items() if value is not None}
+    return answer | {
         "kind": "alert_response",
-        "event_id": str(uuid.uuid4()),
+        "event_id": said.event_id,
         "patient_id": alert.patient_id,
         "source": SOURCE,
-        "recorded_at": node.clock.now(),
+        "recorded_at": said.at,
         "alert_id": alert.alert_id,
         "by": by,
     }

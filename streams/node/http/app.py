@@ -13,11 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from streams.intake.site import Site
 from streams.monitor import Monitor
 from streams.node.access import Access
 from streams.node.clock import Clock, SystemClock
 from streams.node.http import (
     alerts,
+    cds_hooks,
+    detected_issue,
     documentation,
     events,
     fhir,
@@ -42,6 +45,8 @@ from streams.node.port import NotDurableError, Receiver
 
 _ROUTERS: Final = (
     events,
+    detected_issue,
+    cds_hooks,
     fhir,
     hl7v2,
     alerts,
@@ -69,6 +74,7 @@ def app(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
     operated: Operations | None = None,
+    site: Site | None = None,
 ) -> FastAPI:
     """The application of one node; `app.state.node.doorbell` is rung when there are new notices."""
     counted = metrics or Metrics()
@@ -81,6 +87,7 @@ def app(
         clock=clock or SystemClock(),
         metrics=counted,
         operations=operated,
+        site=site,
     )
     counted.asks(_samples(reads))
 

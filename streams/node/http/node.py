@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from streams.intake.site import Site
 from streams.monitor import Monitor
 from streams.node.access import Access, Principal
 from streams.node.access_audit import Action, AuditEntry
@@ -65,6 +66,7 @@ class Node:
         clock: Clock,
         metrics: Metrics,
         operations: Operations | None = None,
+        site: Site | None = None,
     ) -> None:
         self.settings = settings
         self.access = access
@@ -72,6 +74,8 @@ class Node:
         self.clock = clock
         self.metrics = metrics
         self.operations = operations
+        self.site = site or Site()
+        self.started = clock.now()
         self.doorbell = Doorbell()
         self.streams = 0
         self._receiver = receiver

@@ -85,6 +85,12 @@ class Reads(Protocol):
     def notices_of(self, patient_id: str) -> Sequence[Notice]:
         """Every notice of a patient, of each alert in order."""
 
+    def known_as(self, address: str) -> str | None:
+        """The `patient_id` that a Patient at a FHIR address (`BASE/Patient/ID`) told."""
+
+    def addresses(self, patient_ids: Sequence[str]) -> Sequence[str]:
+        """The FHIR addresses of Patients that told one of these, in order."""
+
     def messages(self, source: str, event_id: str) -> Sequence[Incoming]:
         """The raw messages that an event came from, as far as they are kept."""
 

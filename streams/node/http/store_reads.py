@@ -81,6 +81,12 @@ class StoreReads:
         chart.next_check_at = found.page.next_check_at or FOREVER
         return chart
 
+    def known_as(self, address: str) -> str | None:
+        return self._reading.known_as(address)
+
+    def addresses(self, patient_ids: Sequence[str]) -> Sequence[str]:
+        return self._reading.addresses(patient_ids)
+
     def messages(self, source: str, event_id: str) -> Sequence[Incoming]:
         return self._reading.messages_of(source, event_id)
 
