@@ -14,6 +14,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from workload.charts import Course, chart_of
+from workload.disk import syncs_a_second
+from workload.serving import serving
 
 from schemas.days import Calendar
 from schemas.tables import Tables
@@ -29,7 +31,7 @@ from streams.service import packaged_pack
 CHARTS: Final = 100_000
 LIMIT: Final = 5.0
 """Seconds."""
-_NOW: Final = datetime(2026, 3, 1, tzinfo=UTC)
+_NOW: Final = datetime.now(UTC)
 
 
 def fill(folder: Path, monitor: Monitor, charts: int) -> None:
@@ -57,35 +59,64 @@ def forget(path: Path) -> None:
     os.close(file)
 
 
-def main() -> None:
+def grown(before: int) -> float:
+    """MiB that this process holds more at most than before."""
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def within(folder: Path, monitor: Monitor, tables: Tables) -> tuple[float, float, float]:
+    """Seconds until the first answer, of it for opening the file, and MiB, of store and engine alone."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    store = Store(folder)
+    opened = time.perf_counter()
+    engine = Engine(store, monitor, tables, clock=SetClock(_NOW))
+    engine.start()
+    taken = engine.submit(Incoming("http", "event", b"{}", _NOW)).result()
+    seconds = time.perf_counter() - began
+    assert taken.refused_whole
+    memory = grown(before)
+    engine.close()
+    store.close()
+    return seconds, opened - began, memory
+
+
+def as_an_operator_sees_it(folder: Path) -> float:
+    """Seconds from the command to the line with the addresses."""
+    began = time.perf_counter()
+    with serving(folder):
+        return time.perf_counter() - began
+
+
+def main() -> int:
     """Print the figures; exit status 1 if the start takes too long."""
     charts = int(sys.argv[1]) if len(sys.argv) > 1 else CHARTS
     parent = sys.argv[2] if len(sys.argv) > 2 else None
     tables = Tables.load()
-    monitor = Monitor(packaged_pack(), tables, Calendar(ZoneInfo("Europe/Berlin")))
+    monitor = Monitor(packaged_pack(), tables, Calendar(ZoneInfo("UTC")))
     with tempfile.TemporaryDirectory(prefix="trabecula-bench-", dir=parent) as name:
-        folder = Path(name)
+        folder = Path(name) / "data"
+        folder.mkdir()
         fill(folder, monitor, charts)
         size = sum(path.stat().st_size for path in folder.iterdir())
+        syncs = syncs_a_second(Path(name))
         for path in folder.iterdir():
             forget(path)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        began = time.perf_counter()
-        store = Store(folder)
-        opened = time.perf_counter()
-        engine = Engine(store, monitor, tables, clock=SetClock(_NOW))
-        engine.start()
-        taken = engine.submit(Incoming("http", "event", b"{}", _NOW)).result()
-        seconds = time.perf_counter() - began
-        assert taken.refused_whole
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-        engine.close()
-        store.close()
-    print(f"start with {charts:,} charts, {size / 2**20:,.0f} MiB, until the first answer: {seconds:.2f} s")
-    print(f"  of it opening and checking the file: {opened - began:.2f} s")
-    print(f"  memory grew by {grown:,.0f} MiB")
-    sys.exit(0 if seconds < LIMIT else 1)
+        seconds, opening, memory = within(folder, monitor, tables)
+        for path in folder.iterdir():
+            forget(path)
+        whole = as_an_operator_sees_it(folder)
+    print(f"{charts:,} charts, {size / 2**20:,.0f} MiB")
+    for what, took in (
+        ("trabecula serve until it takes messages", whole),
+        ("store and engine until an answer", seconds),
+    ):
+        print(f"{what:<50}{took:>8.2f} s  < {LIMIT:g} s {'ok' if took < LIMIT else 'MISSED'}")
+    print(f"{'  of it opening and checking the file':<50}{opening:>8.2f} s")
+    print(f"{'  memory grew by':<50}{memory:>8,.0f} MiB")
+    print(f"{'the disk, fsync/s one after the other':<50}{syncs:>8,.0f}")
+    return 0 if max(whole, seconds) < LIMIT else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

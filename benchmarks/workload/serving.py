@@ -52,11 +52,13 @@ def serving(data: Path, *more: str) -> Iterator[Serving]:
     Errors: RuntimeError where it does not start.
     """
     command = [sys.executable, "-m", "streams.cli", "serve", "--data", str(data), *_FREE, *more]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - the project's own command
+    log = data.with_suffix(".log")
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)  # noqa: S603 - our own command
     try:
         line = process.stdout.readline() if process.stdout else b""
         if not line:
-            raise RuntimeError("the node did not start; its last words are above")
+            raise RuntimeError(f"the node did not start: {log.read_text()}")
         addresses = json.loads(line)
         yield Serving(process.pid, _address(addresses["http"]), _address(addresses["mllp"]))
     finally:
