@@ -112,9 +112,9 @@ def _check(asked: Asked) -> int:
 
 def _run(node: Coroutine[Any, Any, None], logs: LogSettings) -> None:
     """Run a node; what an operator can put right is said in one line, with exit status 2."""
+    from streams.node.listening import AddressError  # noqa: PLC0415
     from streams.node.logs import say_to  # noqa: PLC0415 - as the module says
     from streams.node.schema import SchemaError  # noqa: PLC0415
-    from streams.node.serve import AddressError  # noqa: PLC0415
     from streams.node.store import StoreError  # noqa: PLC0415
     from streams.node.store_folder import FolderInUseError  # noqa: PLC0415
 

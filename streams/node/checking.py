@@ -21,8 +21,8 @@ from streams.node.access_settings import AccessError, AccessSettings
 from streams.node.checking_certificates import CertificateError, ends_at
 from streams.node.checking_folder import NotWellError, folder_checks
 from streams.node.delivery_file import load_receivers
+from streams.node.listening import AddressError, host_and_port
 from streams.node.mllp import tls_context
-from streams.node.serve import AddressError, host_and_port
 from streams.node.starting import tls_of
 from streams.paged_charts import decided_by
 from streams.service import Service

@@ -15,7 +15,8 @@ from streams.node.clock import SystemClock
 from streams.node.demo_days import Invented, Letter
 from streams.node.demo_feeds import Feeds
 from streams.node.demo_words import Onlooker, say
-from streams.node.serve import Listen, Running, host_and_port, running, until_signalled
+from streams.node.listening import host_and_port
+from streams.node.serve import Listen, Running, running, until_signalled
 from streams.node.store_folder import FILE
 from streams.node.store_reading import Reading
 from streams.service import Service

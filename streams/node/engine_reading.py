@@ -11,8 +11,7 @@ from streams.inputs import Intake, refused
 from streams.intake.fhir import translate_fhir_bytes
 from streams.intake.native import translate_decoded
 from streams.intake.outcome import Refusal, Translation
-from streams.intake.site import Site
-from streams.node.directory import StoredDirectory
+from streams.intake.site import Directory, Site
 from streams.node.port import Incoming
 
 NOT_WHOLE: Final = Refusal("part of a message", "only this part of it came; ask its sender for the whole", "")
@@ -21,7 +20,7 @@ NOT_WHOLE: Final = Refusal("part of a message", "only this part of it came; ask 
 class MessageReading:
     """The intake of a node, for each feed its own."""
 
-    def __init__(self, site: Site, tables: Tables, directory: StoredDirectory) -> None:
+    def __init__(self, site: Site, tables: Tables, directory: Directory) -> None:
         self._site = site
         self._tables = tables
         self._directory = directory

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from streams.intake.outcome import Refusal
 
-Channel = Literal["mllp", "http", "fhir", "events"]
+Channel = Literal["mllp", "http", "fhir", "events", "kafka"]
 Format = Literal["hl7v2", "fhir", "event", "part"]
 """part: what came of a message that is not whole; it is kept, and never read."""
 

@@ -5,16 +5,15 @@ import contextlib
 import os
 import signal
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from alerting.delivery.settings import DeliverySettings
-from streams.node.access import access_of, is_loopback
+from streams.node.access import access_of
 from streams.node.access_settings import AccessSettings
 from streams.node.canary import EVERY, Canary
 from streams.node.clock import Clock, SystemClock
@@ -25,11 +24,10 @@ from streams.node.http.metrics import Metrics
 from streams.node.http.server import HttpServer
 from streams.node.http.settings import HttpSettings
 from streams.node.http.store_reads import StoreReads
+from streams.node.listening import MllpCounts, address_of, host_and_port, listen_mllp
 from streams.node.logs import LOG, loop_failed
-from streams.node.mllp import MllpServer, MllpSettings, TlsSettings, serve_mllp, tls_context
-from streams.node.mllp.settings import Counted
+from streams.node.mllp import MllpServer, TlsSettings
 from streams.node.operations import Operations
-from streams.node.port import Receiver
 from streams.node.reporting import Feeds, Reporter
 from streams.node.schema import VERSION
 from streams.node.store import Store
@@ -42,10 +40,6 @@ from streams.service import Service
 STOP_WITHIN: Final = 8.0
 """Seconds in which what is being decided is finished; a supervisor kills after ten."""
 _RING_EVERY: Final = 0.1
-
-
-class AddressError(ValueError):
-    """An address that cannot be listened on; the message says what would be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +58,6 @@ class Listen:
     limits: Limits = field(default_factory=Limits)
     canary: float = EVERY
     """Seconds between two songs of the canary."""
-
-
-def host_and_port(address: str) -> tuple[str, int]:
-    """The parts of `HOST:PORT`; port 0 picks a free one.
-
-    Errors: AddressError.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004 - the largest port there is
-        raise AddressError(f"{address}: expected HOST:PORT, e.g. 127.0.0.1:8080 (port 0 picks a free one)")
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
-class _MllpCounts:
-    """What the MLLP listener counted, as a metric."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def count(self, what: Counted) -> None:
-        """One more."""
-        self.counts[what] += 1
-
-    def collect(self) -> Iterator[Metric]:
-        """The family of the listener (a prometheus_client collector)."""
-        family = CounterMetricFamily("trabecula_mllp", "Messages and connections of MLLP.", labels=["outcome"])
-        for what, n in sorted(self.counts.items()):
-            family.add_metric([what], n)
-        yield family
 
 
 class _Lags:
@@ -128,12 +93,12 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
     Errors: FolderInUseError, StoreCorruptError, AccessError, AddressError, OSError, each with a plain message.
     """
     http_host, http_port = host_and_port(listen.http)
-    mllp_host, mllp_port = host_and_port(listen.mllp)
+    mllp_address = host_and_port(listen.mllp)
     await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
     clock = SystemClock()
     store = Store(data)
     try:
-        metrics, counts = Metrics(), _MllpCounts()
+        metrics, counts = Metrics(), MllpCounts()
         watch = WatchMetrics(metrics.registry)
         engine = _engine(service, store, listen.limits, clock, watch)
         reading = Reading(data)
@@ -162,12 +127,13 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
         await delivery.start()
         metrics.registry.register(_Lags(delivery))
         feeds = Feeds(counts)
-        mllp = await _mllp(Timed(engine, metrics.acknowledged), mllp_host, mllp_port, listen, counts, feeds)
+        timed = Timed(engine, metrics.acknowledged)
+        mllp = await listen_mllp(timed, mllp_address, listen.mllp_tls, listen.mllp_clients, counts, feeds)
         reporting = asyncio.create_task(Reporter(engine, outbox, feeds, counts.counts).run())
         singing = asyncio.create_task(canary.run(listen.canary))
         ringing = asyncio.create_task(_ring(outbox, application.state.node.doorbell.ring))
         await http.start()
-        node = Running(http.address, _address(mllp), engine, reading)
+        node = Running(http.address, address_of(mllp), engine, reading)
         try:
             _started(service, store, application.version, node)
             yield node
@@ -212,25 +178,6 @@ def _started(service: Service, store: Store, version: str, node: Running) -> Non
         charts=node.reading.how_many_patients(),
         process=os.getpid(),
     )
-
-
-async def _mllp(
-    receiver: Receiver, host: str, port: int, listen: Listen, counts: _MllpCounts, feeds: Feeds
-) -> MllpServer:
-    """Errors: AddressError off loopback where nobody has to show a certificate."""
-    if not is_loopback(host) and not (listen.mllp_tls and listen.mllp_tls.client_authority and listen.mllp_clients):
-        raise AddressError(
-            f"MLLP on {host} can be reached from other machines, and nobody is asked who they are: "
-            "set --mllp-certificate, --mllp-key, --mllp-authority and --mllp-client, or listen on 127.0.0.1"
-        )
-    context = tls_context(listen.mllp_tls, counts) if listen.mllp_tls else None
-    settings = MllpSettings(clients=listen.mllp_clients)
-    return await serve_mllp(receiver, host, port, settings, context, counts=counts, senders=feeds)
-
-
-def _address(server: MllpServer) -> str:
-    host, port = server.address
-    return f"{host}:{port}"
 
 
 async def _ring(reading: Reading, ring: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
@@ -43,7 +44,7 @@ from streams.node.http.shapes import Problem
 from streams.node.operations import Operations
 from streams.node.port import NotDurableError, Receiver
 
-_ROUTERS: Final = (
+ROUTERS: Final[tuple[ModuleType, ...]] = (
     events,
     detected_issue,
     cds_hooks,
@@ -58,6 +59,7 @@ _ROUTERS: Final = (
     documentation,
     pages,
 )
+"""What a node answers. A process that does less takes some of these."""
 _ABOUT: Final = (
     "Streaming monitor for pregnancy- and lactation-associated and heparin-induced osteoporosis. "
     "It says that a published or chosen limit was crossed and asks for a review; it makes no diagnosis."
@@ -73,6 +75,7 @@ def app(
     monitor: Monitor,
     clock: Clock | None = None,
     metrics: Metrics | None = None,
+    routers: Iterable[ModuleType] = ROUTERS,
     operated: Operations | None = None,
     site: Site | None = None,
 ) -> FastAPI:
@@ -111,7 +114,7 @@ def app(
     made.add_middleware(Guard, node=node)
     for each in (ProblemError, NotDurableError, RequestValidationError, HTTPException):
         made.add_exception_handler(each, _told)
-    for module in _ROUTERS:
+    for module in routers:
         made.include_router(module.router)
     _document(made)
     return made
