@@ -36,10 +36,13 @@ class History:
     """The alerts that somebody was told of and has not been told the end of."""
     released: set[str] = field(default_factory=set)
     """The alerts that are no longer withheld since the last event."""
+    digested: set[str] = field(default_factory=set)
+    """The notices that were told in a digest since the last event."""
 
     def of_event(self, event: AnyEvent, notices: Iterable[Notice], now: datetime) -> list[Notice]:
         """What is told of an event that the ward has received, and of the notices that came of it."""
         self.released.clear()
+        self.digested.clear()
         if event.history:
             self.loading.setdefault(event.source, set()).add(event.patient_id)
         told = list(self.told(notices))
@@ -93,6 +96,7 @@ class History:
                     self._speaks(chart.patient_id, key, now)
             moved = [key for key in chart.told if key in untold and key in known]
             due += [untold[key] for key in moved if untold[key].into is None or key not in standing]
+        self.digested |= {notice.notice_id for notice in due}
         return list(map(self._note, sorted(due, key=_critical_first)))
 
     def _known(self, untold: Mapping[str, Notice]) -> set[str]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 Reason = Literal[
     "taken",
@@ -20,6 +20,10 @@ Reason = Literal[
 ]
 """Why; the same word in the store, in metrics and for people. `mistake` is one of ours."""
 
+Occasion = Literal["daily", "live"]
+DIGEST: Final = "trabecula.digest.v1"
+"""The `type` of a digest; a notice has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -30,13 +34,18 @@ class Message:
     bodies: tuple[bytes, ...]
     """Each notice as JSON, without line ends."""
     digest_at: datetime | None = None
+    occasion: Occasion = "daily"
+    """Of a digest: the hour of the day, or that a feed has gone live and this is what stands."""
 
     @property
     def body(self) -> bytes:
         """One JSON text: the notice, or an object that lists them."""
         if self.digest_at is None:
             return self.bodies[0]
-        head = f'{{"digest_id":"{self.message_id}","digest_at":"{self.digest_at.isoformat()}","notices":['
+        head = (
+            f'{{"type":"{DIGEST}","occasion":"{self.occasion}","digest_id":"{self.message_id}",'
+            f'"digest_at":"{self.digest_at.isoformat()}","notices":['
+        )
         return head.encode() + b",".join(self.bodies) + b"]}"
 
 

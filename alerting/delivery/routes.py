@@ -43,14 +43,25 @@ class Route(msgspec.Struct, frozen=True):
         return self.reason in ("wanted", "follows")
 
 
-def route(settings: Settings, notice: Envelope, holds: Callable[[str], bool], now: datetime, zone: ZoneInfo) -> Route:
+def route(
+    settings: Settings,
+    notice: Envelope,
+    holds: Callable[[str], bool],
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    told_at: datetime | None = None,
+) -> Route:
     """Whether a receiver gets a notice, and when; `holds`: it got an earlier one of that alert.
 
+    Topic: `told_at`: when it was told with all that stands after a load; that is one digest, whatever is in it.
     Law: whoever was told of an alert is told everything that becomes of it, whatever its severity is then.
     """
     reason = _reason(settings, notice)
     if reason != "wanted" and holds(notice.alert_id):
         reason = "follows"
+    if told_at is not None and reason in ("wanted", "follows"):
+        return Route(reason, told_at)
     if reason == "wanted" and settings.digest == "daily" and _can_wait(notice):
         return Route(reason, next_digest(settings, now, zone))
     return Route(reason)

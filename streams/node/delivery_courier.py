@@ -15,11 +15,11 @@ from typing import Any, Final, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from alerting.delivery.lanes import Item, Lanes, Parcel
-from alerting.delivery.message import Answer, Message, Receiver, digest_id
+from alerting.delivery.message import Answer, Message, Occasion, Receiver, digest_id
 from alerting.delivery.pace import Pace, backoff
-from alerting.delivery.routes import Envelope, Settings, route
+from alerting.delivery.routes import Settings, route
 from streams.node.clock import Clock
-from streams.node.delivery_rows import Changes, Outbox, Waiting, begin, item_of, keep, send_again
+from streams.node.delivery_rows import Changes, Outbox, Said, Waiting, begin, item_of, keep, send_again
 from streams.node.logs import Log
 from streams.node.port import NotDurableError
 from streams.node.store_rows import Rows
@@ -161,7 +161,7 @@ class Courier:
         self._collect()
         if self._redrives and not self._under_way:
             await self._redrive()
-        self._pull()
+        await self._pull()
         self._launch()
         self._keep_when_due()
         await self._pause()
@@ -175,28 +175,36 @@ class Courier:
         for item in self._outbox.waiting(name):
             self._lanes.add(item)
 
-    def _pull(self) -> None:
-        """Read on in the outbox, as long as not too much waits."""
+    async def _pull(self) -> None:
+        """Read on in the outbox, as long as not too much waits; what was told together is read to its end."""
         if self._lanes.at_once >= MOST_WAITING:
             return
         found = self._outbox.after(self._read, _READ)
-        for ordinal, notice in found:
-            self._route(ordinal, notice)
-        if len(found) == _READ:
+        while found:
+            for said in found:
+                self._route(said)
+            if len(found) < _READ:
+                return
             self._news.set()
+            if found[-1].told_at is None:
+                return
+            await asyncio.sleep(0)
+            found = self._outbox.after(self._read, _READ)
 
-    def _route(self, ordinal: int, notice: Envelope) -> None:
-        self._read = self._changes.cursor = ordinal
+    def _route(self, said: Said) -> None:
+        notice = said.notice
+        self._read = self._changes.cursor = said.ordinal
         self._changed()
-        routed = route(self.settings, notice, self._is_told, self._clock.now(), self._zone)
+        now = self._clock.now()
+        routed = route(self.settings, notice, self._is_told, now, self._zone, told_at=said.told_at)
         if not routed.is_sent:
             return
         for alert_id in (notice.alert_id, notice.into):
             if alert_id is not None:
                 self._told.add(alert_id)
                 self._changes.told.add(alert_id)
-        item = item_of(ordinal, notice, routed.digest_at)
-        self._changes.rows[ordinal] = Waiting(item, "waiting", "new")
+        item = item_of(said, routed.digest_at)
+        self._changes.rows[said.ordinal] = Waiting(item, "waiting", "new")
         self._lanes.add(item)
 
     def _is_told(self, alert_id: str) -> bool:
@@ -227,7 +235,8 @@ class Courier:
             return None
         ids = tuple(item.notice_id for item in items)
         name = ids[0] if parcel.digest_at is None else digest_id(self.settings.name, parcel.digest_at, ids)
-        return Message(name, ids, tuple(bodies[item.ordinal] for item in items), parcel.digest_at)
+        occasion: Occasion = "live" if parcel.together else "daily"
+        return Message(name, ids, tuple(bodies[item.ordinal] for item in items), parcel.digest_at, occasion)
 
     async def _send(self, message: Message) -> Answer:
         try:

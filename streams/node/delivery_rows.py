@@ -23,6 +23,16 @@ _envelope = msgspec.json.Decoder(Envelope)
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A notice of the outbox. `told_at`: when it was told with all that stands after a load; `size` in bytes."""
+
+    ordinal: int
+    notice: Envelope
+    told_at: datetime | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """How a notice is kept that a receiver has not taken."""
 
@@ -103,10 +113,10 @@ def _put(db: apsw.Connection, receiver: str, row: Waiting, now: datetime) -> Non
 
 
 def send_again(rows: Rows, receiver: str, notice_id: str | None, *, overtaken: bool, now: datetime) -> int:
-    """Let what a receiver refused wait again, all or one of it; returns how many."""
+    """Let what a receiver refused wait again, all or one of it; returns how many. A digest is a digest again."""
     states = "('refused', 'overtaken')" if overtaken else "('refused')"
     rows.db.execute(
-        "UPDATE delivery SET state = 'waiting', attempts = 0, reason = 'sent_again', digest_at = NULL, changed_at = ?1 "  # noqa: S608
+        "UPDATE delivery SET state = 'waiting', attempts = 0, reason = 'sent_again', changed_at = ?1 "  # noqa: S608
         f"WHERE receiver = ?2 AND state IN {states} "
         "AND (?3 IS NULL OR ordinal = (SELECT ordinal FROM notice WHERE notice_id = ?3))",
         (stamp(now), receiver, notice_id),
@@ -135,10 +145,10 @@ class Outbox:
         """The last notice."""
         return int(self._db.execute("SELECT coalesce(max(ordinal), 0) FROM notice").get)
 
-    def after(self, ordinal: int, most: int) -> list[tuple[int, Envelope]]:
+    def after(self, ordinal: int, most: int) -> list[Said]:
         """The notices after one, in order."""
-        sql = "SELECT ordinal, body FROM notice WHERE ordinal > ? ORDER BY ordinal LIMIT ?"
-        return [(number, _envelope.decode(body)) for number, body in self._db.execute(sql, (ordinal, most))]
+        sql = "SELECT ordinal, body, digest_at FROM notice WHERE ordinal > ? ORDER BY ordinal LIMIT ?"
+        return [_said(*row) for row in self._db.execute(sql, (ordinal, most))]
 
     def bodies(self, ordinals: Sequence[int]) -> dict[int, bytes]:
         """Notices as they are sent; one that was erased is missing."""
@@ -157,12 +167,11 @@ class Outbox:
     def waiting(self, receiver: str) -> Iterator[Item]:
         """What waits for a receiver, in order."""
         sql = (
-            "SELECT ordinal, d.digest_at, d.attempts, body FROM delivery d JOIN notice USING (ordinal) "
+            "SELECT ordinal, body, n.digest_at, d.digest_at, d.attempts FROM delivery d JOIN notice n USING (ordinal) "
             "WHERE receiver = ? AND state = 'waiting' ORDER BY ordinal"
         )
-        for ordinal, digest_at, attempts, body in self._db.execute(sql, (receiver,)):
-            at = None if digest_at is None else instant(digest_at)
-            yield item_of(ordinal, _envelope.decode(body), at, attempts)
+        for *said, digest_at, attempts in self._db.execute(sql, (receiver,)):
+            yield item_of(_said(*said), None if digest_at is None else instant(digest_at), attempts)
 
     def refused(self, receiver: str | None = None, most: int = 1_000) -> list[Refused]:
         """What was refused for good, the latest first."""
@@ -184,10 +193,24 @@ class Outbox:
         return dict(self._db.execute(sql))
 
 
-def item_of(ordinal: int, notice: Envelope, digest_at: datetime | None, attempts: int = 0) -> Item:
+def item_of(said: Said, digest_at: datetime | None, attempts: int = 0) -> Item:
     """A notice as it waits."""
-    urgency = len(SEVERITIES) - 1 - SEVERITIES.index(notice.severity)
-    return Item(ordinal, notice.notice_id, notice.alert_id, urgency, notice.decided_at, digest_at, attempts)
+    notice = said.notice
+    return Item(
+        said.ordinal,
+        notice.notice_id,
+        notice.alert_id,
+        len(SEVERITIES) - 1 - SEVERITIES.index(notice.severity),
+        notice.decided_at,
+        digest_at,
+        attempts,
+        together=digest_at is not None and digest_at == said.told_at,
+        size=said.size,
+    )
+
+
+def _said(ordinal: int, body: bytes, told_at: int | None) -> Said:
+    return Said(ordinal, _envelope.decode(body), None if told_at is None else instant(told_at), len(body))
 
 
 def _refused(row: Iterable[Any]) -> Refused:

@@ -88,7 +88,8 @@ class Telling:
 
     def _tell(self, notices: Iterable[Notice]) -> None:
         for notice in notices:
-            if not self._rows.put_notice(notice):
+            together = notice.notice_id in self.history.digested
+            if not self._rows.put_notice(notice, self._clock() if together else None):
                 continue
             for alert_id in filter(None, (notice.alert_id, notice.into)):
                 waits = alert_id in self.history.standing
@@ -96,6 +97,7 @@ class Telling:
                 self._rows.db.execute(sql, (alert_id,))
             labels = ("rule", notice.rule_id), ("transition", notice.transition)
             self._counts["notices", (*labels, ("severity", notice.severity), ("mode", notice.mode))] += 1
+        self.history.digested.clear()
 
     # ---- alerts
 

@@ -208,7 +208,18 @@ _COUNTED: Final = Step(
     """,
 )
 
-STEPS: Final = (_LOG, _TOLD, _KEPT, _DELIVERED, _COUNTED)
+_TOGETHER: Final = Step(
+    6,
+    "what was told together",
+    up="""
+    ALTER TABLE notice ADD COLUMN digest_at INTEGER;  -- when it was told with all that stands after a load
+    """,
+    down="""
+    ALTER TABLE notice DROP COLUMN digest_at;
+    """,
+)
+
+STEPS: Final = (_LOG, _TOLD, _KEPT, _DELIVERED, _COUNTED, _TOGETHER)
 VERSION: Final = STEPS[-1].number
 
 

@@ -271,11 +271,11 @@ class Rows:
         for table in ("alert", "notice", "withheld", "told"):
             self.db.execute(f"DELETE FROM {table} WHERE alert_id = ?", (alert_id,))  # noqa: S608 - fixed words
 
-    def put_notice(self, notice: Notice) -> bool:
-        """Put a notice into the outbox; False if it was there."""
+    def put_notice(self, notice: Notice, digest_at: datetime | None = None) -> bool:
+        """Put a notice into the outbox; False if it was there. `digest_at`: when it is told together with others."""
         self.db.execute(
-            "INSERT OR IGNORE INTO notice (notice_id, alert_id, patient_id, transition, decided_at, body) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO notice (notice_id, alert_id, patient_id, transition, decided_at, body, digest_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 notice.notice_id,
                 notice.alert_id,
@@ -283,6 +283,7 @@ class Rows:
                 notice.transition,
                 stamp(notice.decided_at),
                 encode(notice),
+                None if digest_at is None else stamp(digest_at),
             ),
         )
         if not self.db.changes():

@@ -6,7 +6,7 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.delivery.lanes import MOST_TOGETHER, Item, Lanes, Parcel
+from alerting.delivery.lanes import LARGEST_TOGETHER, MOST_TOGETHER, Item, Lanes, Parcel
 from tests.delivery.receiving import AT, later
 
 MORNING = later(hours=22)
@@ -94,6 +94,54 @@ def test_a_digest_is_not_longer_than_can_be_sent() -> None:
     assert len(ordinals(made.take(MORNING, 0))) == 5
 
 
+def loaded(ordinal: int, alert: str, urgency: int = 1, size: int = 0) -> Item:
+    """What is told of an alert that stands after a load."""
+    return Item(ordinal, f"{alert}-{ordinal}", alert, urgency, AT, AT, together=True, size=size)
+
+
+def test_what_stands_after_a_load_goes_at_once_as_one_and_before_what_came_in_between() -> None:
+    made = lanes(item(1, "X", urgency=0), loaded(2, "A", 2), loaded(3, "B", 0), loaded(4, "C", 1))
+    digest = made.take(AT, 0)
+    assert digest
+    assert (ordinals(digest), digest.together) == ([3, 4, 2], True)
+    assert ordinals(made.take(AT, 0)) == [1]
+
+
+def test_a_digest_is_cut_where_it_would_be_too_large_the_most_urgent_first() -> None:
+    third = LARGEST_TOGETHER // 3
+    made = lanes(*(loaded(n, f"A{n}", n % 3, third) for n in range(7)))
+    parts = [ordinals(made.take(AT, 0)) for _ in range(4)]
+    assert parts == [[0, 3, 6], [1, 4, 2], [5], []]
+
+
+def test_one_alert_is_sent_however_large_it_is() -> None:
+    made = lanes(loaded(1, "A", 0, LARGEST_TOGETHER + 1), loaded(2, "B", 1, 1))
+    assert [ordinals(made.take(AT, 0)) for _ in range(3)] == [[1], [2], []]
+
+
+def test_what_stands_after_a_load_is_tried_again_in_the_same_parts() -> None:
+    half = LARGEST_TOGETHER // 2
+    made = lanes(*(loaded(n, f"A{n}", 1, half) for n in range(5)))
+    first, second = made.take(AT, 0), made.take(AT, 0)
+    assert first
+    assert second
+    made.again(second, 1.0)
+    made.again(first, 2.0)
+    assert [ordinals(made.take(AT, 1.0)) for _ in range(2)] == [ordinals(second), [4]]
+    assert ordinals(made.take(AT, 2.0)) == ordinals(first)
+
+
+def test_what_is_said_later_waits_for_the_whole_and_only_something_critical_does_not() -> None:
+    made = lanes(loaded(1, "A"), loaded(2, "B"), loaded(3, "C"))
+    digest = made.take(AT, 0)
+    assert digest
+    made.add(item(4, "A", urgency=1))
+    made.add(item(5, "B", urgency=0))
+    made.again(digest, 1.0)
+    assert ordinals(made.take(AT, 1.0)) == [1, 3]
+    assert [ordinals(made.take(AT, 1.0)) for _ in range(2)] == [[2], []]
+
+
 @given(st.data())
 def test_whatever_becomes_of_the_parcels_each_alert_is_in_order_and_nothing_is_lost(data: st.DataObject) -> None:
     made, now, steady = Lanes(), AT, 0.0
@@ -105,7 +153,9 @@ def test_whatever_becomes_of_the_parcels_each_alert_is_in_order_and_nothing_is_l
             added += 1
             alerts[added] = data.draw(st.sampled_from("ABC"))
             digest_at = data.draw(st.sampled_from([None, None, MORNING, later(days=2)]))
-            made.add(item(added, alerts[added], data.draw(st.integers(0, 3)), digest_at))
+            one = item(added, alerts[added], data.draw(st.integers(0, 3)), digest_at)
+            one.together = digest_at is not None and data.draw(st.booleans())
+            made.add(one)
         elif what == "take" and (parcel := made.take(now, steady)):
             under_way.append(parcel)
         elif what in ("taken", "again") and under_way:

@@ -46,6 +46,18 @@ def test_which_notices_a_receiver_gets(settings: dict[str, Any], said: dict[str,
     assert routed.digest_at is None
 
 
+@pytest.mark.parametrize("said", [{"severity": "critical"}, {}, {"severity": "advisory", "delivery": "daily_digest"}])
+@pytest.mark.parametrize("digest", ["daily", "at_once"])
+def test_what_stands_after_a_load_is_one_digest_whatever_is_in_it(said: dict[str, Any], digest: str) -> None:
+    routed = route(webhook(digest=digest), envelope(**said), lambda _alert: False, AT, ZONE, told_at=AT)
+    assert (routed.reason, routed.digest_at) == ("wanted", AT)
+
+
+def test_what_a_receiver_does_not_get_it_does_not_get_in_a_digest_either() -> None:
+    routed = route(webhook(), envelope(severity="info"), lambda _alert: False, AT, ZONE, told_at=AT)
+    assert (routed.reason, routed.digest_at) == ("severity", None)
+
+
 @pytest.mark.parametrize(
     ("digest", "severity", "held", "waits"),
     [
