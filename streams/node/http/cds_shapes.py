@@ -22,19 +22,20 @@ def answers(what: str, name: str) -> Documented:
 
 
 _WORD: Final = {"type": "string", "minLength": 1, "maxLength": 256}
+_SAID: Final = {"type": ["string", "null"], "maxLength": 256}
 REQUEST: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["hook", "hookInstance", "context"],
     "properties": {
         "hook": {"const": "patient-view"},
         "hookInstance": _WORD,
-        "fhirServer": {"type": "string", "format": "uri"},
+        "fhirServer": {"type": ["string", "null"], "maxLength": 1024},
         "context": {
             "type": "object",
             "required": ["patientId"],
-            "properties": {"patientId": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}, "userId": _WORD},
+            "properties": {"patientId": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}, "userId": _SAID},
         },
-        "prefetch": {"type": "object", "properties": {"patient": {}}},
+        "prefetch": {"type": ["object", "null"], "properties": {"patient": {}}},
     },
 }
 FEEDBACK: Final[dict[str, Any]] = {
@@ -49,10 +50,16 @@ FEEDBACK: Final[dict[str, Any]] = {
                 "type": "object",
                 "required": ["card", "outcome", "outcomeTimestamp"],
                 "properties": {
-                    "card": {"type": "string", "format": "uuid"},
+                    "card": _WORD,
                     "outcome": {"enum": ["accepted", "overridden"]},
-                    "outcomeTimestamp": {"type": "string", "format": "date-time"},
-                    "overrideReason": {"type": "object"},
+                    "outcomeTimestamp": {"type": "string"},
+                    "overrideReason": {
+                        "type": ["object", "null"],
+                        "properties": {
+                            "reason": {"type": ["object", "null"]},
+                            "userComment": {"type": ["string", "null"], "maxLength": 4096},
+                        },
+                    },
                 },
             },
         }
