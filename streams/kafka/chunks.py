@@ -12,6 +12,7 @@ from typing import Final
 
 from streams.kafka.work import Given, Work
 
+_MOST_BYTES: Final = 4 * 1024 * 1024
 _ROOM: Final = 2
 """Chunks that wait at most, so that fetching and deciding overlap."""
 
@@ -50,6 +51,7 @@ class Inbox:
         self._fetch = fetch
         self._most = most
         self._records: deque[Given] = deque()
+        self._bytes = 0
         self._some = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -71,10 +73,14 @@ class Inbox:
             await self._room.wait()
             found = await self._fetch(self._partition, self._most)
             self._records.extend(found)
+            self._bytes += sum(map(_size, found))
             if found:
                 self._some.set()
-            if len(self._records) >= _ROOM * self._most:
+            if not self._has_room():
                 self._room.clear()
+
+    def _has_room(self) -> bool:
+        return len(self._records) < _ROOM * self._most and self._bytes < _ROOM * _MOST_BYTES
 
     async def wait(self, seconds: float) -> bool:
         """Whether there is a record, now or within so many seconds."""
@@ -88,8 +94,16 @@ class Inbox:
 
     def take(self) -> list[Given]:
         """The records that come next, as many as there are, at most a chunk."""
-        count = min(len(self._records), self._most)
-        taken = [self._records.popleft() for _ in range(count)]
-        if len(self._records) < _ROOM * self._most:
+        taken: list[Given] = []
+        size = 0
+        while self._records and len(taken) < self._most and size < _MOST_BYTES:
+            taken.append(self._records.popleft())
+            size += _size(taken[-1])
+        self._bytes -= size
+        if self._has_room():
             self._room.set()
         return taken
+
+
+def _size(record: Given) -> int:
+    return len(record.value or b"")

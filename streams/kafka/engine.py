@@ -42,6 +42,9 @@ class Engine:
         self._deliver = deliver
         self._counts = counts
         self._turns = asyncio.Semaphore(_TOGETHER)
+        self._said = 0
+        """How often it was said that something is taken away."""
+        self._is_closed = False
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -63,12 +66,19 @@ class Engine:
 
     async def quiet(self) -> None:
         """Finish what is under way, and begin nothing until it is said what is owned."""
+        self._said += 1
+        await self._stop()
+
+    async def _stop(self) -> None:
         self.assigned = False
         await asyncio.gather(*(lane.stop(_FINISH) for lane in self.lanes.values()))
 
     async def assign(self, owned: Collection[int], followed: Collection[int]) -> None:
         """Own some partitions and follow others; what is neither is forgotten here."""
-        await self.quiet()
+        said = self._said
+        await self._stop()
+        if said != self._said or self._is_closed:
+            return  # taken away again meanwhile: whoever started a producer now would shut out the next owner
         held = {lane.partition: lane.replica for lane in self.lanes.values()} | self.followed
         self.lanes = {partition: self._lane(partition, held) for partition in sorted(owned)}
         self.followed = {p: self._replica(p, held) for p in sorted(set(followed) - set(owned))}
@@ -97,6 +107,7 @@ class Engine:
 
     async def close(self) -> None:
         """Finish what is under way and let go of everything."""
+        self._is_closed = True
         await self.quiet()
         for replica in (*self.followed.values(), *(lane.replica for lane in self.lanes.values())):
             replica.state.close()

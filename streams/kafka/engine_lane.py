@@ -128,7 +128,6 @@ class Lane:
                 await self._working.run()
         except _OF_THE_BROKER:
             self._shard = None
-            self._counts.taken_back(self.partition)
             return self.phase is Phase.WORKING
         finally:
             await self._close()

@@ -43,8 +43,8 @@ class Counts(Protocol):
     def written(self, partition: int, records: int, work: Work) -> None:
         """A transaction is durable."""
 
-    def taken_back(self, partition: int) -> None:
-        """A transaction came to nothing."""
+    def lost(self, partition: int, outcome: str) -> None:
+        """A transaction came to nothing, as far as is known here: `aborted` or `fenced`."""
 
 
 @dataclass(frozen=True, slots=True)

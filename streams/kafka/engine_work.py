@@ -13,7 +13,7 @@ from schemas.days import FOREVER
 from streams.kafka.changelog import Place, lines_of, placed
 from streams.kafka.chunks import Chunk, Inbox
 from streams.kafka.engine_terms import Counts, Deliver, Records, Terms
-from streams.kafka.fence import Fence
+from streams.kafka.fence import Fence, FencedError
 from streams.kafka.recovery import Replica
 from streams.kafka.work import Given, Shard, Work
 
@@ -137,8 +137,9 @@ class Working:
             records[changelog] = list(lines_of(work.changes))
         try:
             ends = await self._fence.transact(records, next_offset) if records or next_offset is not None else {}
-        except BaseException:
+        except BaseException as error:
             self._shard.dropped()
+            self._counts.lost(self._partition, "fenced" if isinstance(error, FencedError) else "aborted")
             raise
         if changelog in ends:
             state = self._replica.state

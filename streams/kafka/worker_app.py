@@ -43,10 +43,10 @@ class Ownership(Recovery):
             if await self.wait_for_stopped(waited):
                 break
             self.signal_recovery_start.clear()
-            generation = self._generation_id
+            rebalance = self.app.rebalancing_count
             await self.app.lanes.pause_all()
-            await self._resume_streams(generation)
-            if generation == self.app.consumer_generation_id and not self.signal_recovery_start.is_set():
+            await self._resume_streams(self._generation_id)
+            if rebalance == self.app.rebalancing_count and not self.signal_recovery_start.is_set():
                 await self._own()
 
     async def _own(self) -> None:

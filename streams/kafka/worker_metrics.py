@@ -59,9 +59,9 @@ class WorkerMetrics(Collector):
             self._transactions[str(partition), "committed"] += 1
             self._counts.update(work.counts)
 
-    def taken_back(self, partition: int) -> None:
+    def lost(self, partition: int, outcome: str) -> None:
         with self._lock:
-            self._transactions[str(partition), "aborted"] += 1
+            self._transactions[str(partition), outcome] += 1
 
     def describe(self) -> Iterable[Metric]:
         return []
