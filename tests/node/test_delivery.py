@@ -270,10 +270,9 @@ async def test_the_digest_is_one_message_a_day_critical_first_and_signed(tmp_pat
             await until(lambda: len(ward.taken) == 2)
             await until(lambda: rows(made) == [])
         digest = ward.taken[1]
-        assert digest.verified
         assert [one["notice_id"] for one in digest.body["notices"]] == ["B-1", "A-1"]
-        assert digest.body["digest_id"] == digest.message_id
-        assert (digest.body["type"], digest.body["occasion"]) == ("trabecula.digest.v1", "daily")
+        named = {"type": "trabecula.digest.v1", "occasion": "daily", "digest_id": digest.message_id}
+        assert (digest.verified, digest.body | named) == (True, digest.body)
         assert [r.message_id for r in ward.requests].count(digest.message_id) == 2
 
 
