@@ -35,7 +35,9 @@ def over(node: Node) -> FastAPI:
     """The application on a store."""
     reads = StoreReads(node.reading, node.engine, node.monitor, node.clock)
     access = Access(None, None, node.engine)
-    return app(node.engine, reads, HttpSettings(), access, monitor=node.monitor, clock=node.clock, site=service().settings.site)
+    return app(
+        node.engine, reads, HttpSettings(), access, monitor=node.monitor, clock=node.clock, site=service().settings.site
+    )
 
 
 @pytest.fixture
