@@ -6,7 +6,6 @@ once a reader sees that. Nobody can be told of it, and no list has to leave it o
 """
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from streams.monitor import Monitor
 from streams.node.clock import Clock
 from streams.node.engine import Engine
 from streams.node.engine_desk import Desk
+from streams.node.logs import Log, place_of
 from streams.node.port import Incoming, NotDurableError
 from streams.node.store import Store
 from streams.node.store_reading import Reading
@@ -32,7 +32,7 @@ EVERY: Final = 15.0
 """Seconds between two songs: as often as the metrics are usually looked at."""
 SANG: Final = "canary"
 """The setting of the store that has the latest song."""
-LOG: Final = logging.getLogger("trabecula.canary")
+LOG: Final = Log("canary")
 _SOURCE: Final = "trabecula-canary"
 _CALCIUM: Final = {"code": {"system": "http://loinc.org", "code": "2000-8"}, "value": 4.2, "unit": "mmol/L"}
 """In a pregnancy one such result is enough for a notice: CAL-01."""
@@ -70,6 +70,7 @@ class Canary:
         self._songs = 0
         self._took = 0.0
         self._waits_since: float | None = None
+        self._is_missed = False
 
     # ---- in the event loop
 
@@ -86,13 +87,23 @@ class Canary:
         try:
             heard = await self._is_heard()
         except NotDurableError:  # the node stops, or takes nothing more for now
-            heard = False
+            return self._silent()
         except Exception as error:  # noqa: BLE001 - whatever fails, the canary is silent, which is what is to be seen
-            LOG.warning("the canary was not heard (%s)", type(error).__name__)
-            heard = False
-        if heard:
-            self._took, self._waits_since = time.monotonic() - began, None
-        return heard
+            return self._silent(error)
+        if not heard:
+            return self._silent()
+        if self._is_missed:
+            LOG.info("canary_heard", seconds=round(self.seconds(), 3))
+        self._took, self._waits_since, self._is_missed = time.monotonic() - began, None, False
+        return True
+
+    def _silent(self, error: Exception | None = None) -> bool:
+        """Say once that it is not heard, and why if something failed."""
+        if not self._is_missed:
+            why = {"error": type(error).__name__, "place": place_of(error.__traceback__)} if error else {}
+            LOG.warning("canary_silent", **why)
+        self._is_missed = True
+        return False
 
     async def _is_heard(self) -> bool:
         self._songs += 1

@@ -35,6 +35,8 @@ Event = Literal[
     "examined",
     "went_live",
     "redriven",
+    "canary_silent",
+    "canary_heard",
     "request",
     "request_failed",
     "library",

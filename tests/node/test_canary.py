@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from schemas.wire import encode
 from streams.intake.site import Site
 from streams.monitor import Monitor
@@ -93,6 +95,21 @@ async def test_while_the_engine_is_held_up_the_gauge_grows_and_afterwards_it_fal
         assert canary.seconds() >= 0.2  # that song took so long, and says so
         assert await canary.sing()
         assert canary.seconds() < 0.2
+
+
+async def test_the_log_says_once_that_it_is_silent_and_once_that_it_is_heard_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with hospital(tmp_path) as (at, canary), caplog.at_level("INFO", "trabecula.canary"):
+        assert await canary.sing()
+        at.reading.close()  # whatever fails: here nobody sees what was committed
+        assert [await canary.sing(), await canary.sing()] == [False, False]
+        canary._reading = again = Reading(at.folder)  # noqa: SLF001 - as if the disk could be read again
+        assert [await canary.sing(), await canary.sing()] == [True, True]
+        again.close()
+        said = [record.getMessage() for record in caplog.records]
+    assert ["canary_silent" in said[0], "canary_heard" in said[1], len(said)] == [True, True, 2]
+    assert "ConnectionClosedError" in said[0]
 
 
 async def test_a_song_that_a_stopped_engine_did_not_take_is_waited_for(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ _FORM: Final = frozenset({"application/x-www-form-urlencoded"})
 _LARGEST_FORM: Final = 262_144
 _MOST_FIELDS: Final = 20
 _OPEN: Final = "trabecula_alerts_open"
-_API: Final = ("/v1/", "/fhir", "/hl7v2", "/metrics", "/healthz", "/readyz", "/openapi.json")
+_API: Final = ("/v1/", "/fhir", "/cds-services", "/hl7v2", "/metrics", "/healthz", "/readyz", "/openapi.json")
 _STATIC: Final = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 _A_DAY: Final = {"Cache-Control": "public, max-age=86400"}
 REASONS: Final = (
