@@ -15,6 +15,7 @@ import pytest
 from streams.node.store import opened
 from streams.node.store_folder import FILE
 from tests.cli.running import Ran, trabecula
+from tests.node.test_mllp_tls import Authority, needs_openssl
 from tests.node.test_serve import Node, course, node
 
 BAD = b'{"kind": "horoscope", "event_id": "x", "source": "ward"}'
@@ -179,6 +180,19 @@ def test_a_key_comes_with_its_entry(tmp_path: Path) -> None:
         assert (refused.status, refused.out) == (2, "")
         (line,) = refused.err.splitlines()
         assert says in line
+
+
+@needs_openssl
+def test_a_node_that_speaks_https_is_asked_by_whose_word_it_is_trusted(tmp_path: Path) -> None:
+    ours = Authority(tmp_path, "ours").make().issue("server", "localhost", "localhost")
+    more = ("--http-certificate", str(ours.path("server.pem")), "--http-key", str(ours.path("server.key")))
+    with node(tmp_path / "data", *more) as made:
+        where = f"https://localhost:{made.addresses['http'].partition(':')[2]}"
+        trusted = trabecula("dead-letters", "list", "--http", where, "--authority", ours.path("ca.pem"))
+        assert (trusted.status, trusted.err) == (0, "")
+        unknown = trabecula("dead-letters", "list", "--http", where)
+        assert unknown.status == 2
+        assert len(unknown.err.splitlines()) == 1
 
 
 # ---- backups, of a node at work
