@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import typer
-
 from alerting.rules import RULES
 from schemas.rulepack import RulePack, RulePackError
 from schemas.tables import TableError
 from schemas.values import NotWhatWasExpectedError, instant
+from streams.cli_gateway import gateway_command
 from streams.cli_kafka import topics_app
 from streams.cli_node import demo_command, serve_command
 from streams.cli_operations import letters_app, live_command, receivers_app
@@ -35,6 +35,7 @@ rules_app: Final = typer.Typer(help="The rule pack: sentence, limits, citations,
 app.add_typer(rules_app, name="rules")
 app.command("serve")(serve_command)
 app.command("demo")(demo_command)
+app.command("gateway")(gateway_command)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
 app.command("live")(live_command)

@@ -39,6 +39,9 @@ class KafkaSettings(LayeredSettings):
     retention_days: dict[str, int] = {}  # noqa: RUF012 - a field of pydantic, which copies it
     """Topic -> days for which its records are kept."""
 
+    gateway_name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    """Of a gateway among others, the same at every start; none: the machine's and the port of HTTP."""
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if bool(self.kafka_certificate) != bool(self.kafka_key):

@@ -76,11 +76,20 @@ async def partitions_of(connection: Connection, topic: Topic) -> int:
 
     Errors: NoBrokerError; TopicsError if it is not there.
     """
+    return (await partitions_of_all(connection, topic))[topic.name]
+
+
+async def partitions_of_all(connection: Connection, *topics: Topic) -> dict[str, int]:
+    """How many partitions some topics have, by the name that the contract gives.
+
+    Errors: NoBrokerError; TopicsError if one is not there.
+    """
     async with _admin(connection) as admin:
-        found = (await _there(admin)).get(connection.name(topic.name))
-    if found is None:
-        raise TopicsError(f"{connection.name(topic.name)} is not there; make it with: trabecula topics create")
-    return len(found)
+        there = await _there(admin)
+    missing = [name for topic in topics if (name := connection.name(topic.name)) not in there]
+    if missing:
+        raise TopicsError(f"not there: {', '.join(missing)}; make it with: trabecula topics create")
+    return {topic.name: len(there[connection.name(topic.name)]) for topic in topics}
 
 
 # ---- the brokers

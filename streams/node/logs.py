@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, Final, Literal, TextIO, get_args
 
 import structlog
-
 from streams.settings_node import LogSettings
 
 Event = Literal[
@@ -23,6 +22,7 @@ Event = Literal[
     "stopped",
     "failed",
     "not_taking",
+    "taking_again",
     "feed_connected",
     "feed_disconnected",
     "feed_refused",
