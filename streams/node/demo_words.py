@@ -9,6 +9,7 @@ from typing import Any, Final
 from schemas.intervals import SEVERITIES
 from schemas.wire import decode
 from streams.node.demo_feeds import Feeds
+from streams.node.http.words import day
 from streams.node.store_reading import Reading
 
 _SUMMED_EVERY: Final = 2.0
@@ -37,10 +38,10 @@ class Onlooker:
         say(f"An invented hospital sends its last months: HL7 v2 over MLLP ({mllp}), FHIR and events over HTTP.")
         say("Nobody in it is a real person; what is rare is far too frequent.")
 
-    def passed(self, day: datetime) -> None:
+    def passed(self, until: datetime) -> None:
         """So far the months are in."""
         if time.monotonic() - self._summed >= _SUMMED_EVERY:
-            self._sum(f"{day:%-d %b %Y}")
+            self._sum(day(until))
 
     def look(self) -> None:
         """What was told since the last look; now and then the sum of it."""
