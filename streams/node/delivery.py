@@ -3,12 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
-
-import apsw
 
 from alerting.delivery.message import Receiver
 from alerting.delivery.routes import Settings
@@ -24,8 +21,6 @@ from streams.node.store import Store
 from streams.node.store_rows import Rows
 
 LOG: Final = Log("delivery")
-LOOK_EVERY: Final = 0.02
-"""Seconds between two looks at the end of the outbox: one read of one row."""
 _FULL: Final = 0.1
 """Seconds until work is offered again to an engine that has too much."""
 _AFTER_A_MISTAKE: Final = 5.0
@@ -76,12 +71,13 @@ class Delivery:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._folder = store.folder
+        self._bells = store.bells
         self._desk = EngineDesk(engine, store, self._clock)
         self._zone = zone
         self._couriers: dict[str, Courier] = {}
         self._receivers: list[Receiver] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._watch: asyncio.Task[None] | None = None
+        self._take_down: Callable[[], None] | None = None
         self.mistakes: dict[str, str] = {}
 
     async def start(self, grace: float = 3.0) -> None:
@@ -95,17 +91,16 @@ class Delivery:
             courier = Courier(each, receiver, self._outbox, self._desk, self._clock, self._zone)
             self._couriers[each.name] = courier
             self._tasks.append(asyncio.create_task(self._keep_running(courier, grace), name=f"courier {each.name}"))
-        self._watch = asyncio.create_task(self._look())
+        self._take_down = self._bells.hang(self._nudge)
 
     async def close(self) -> None:
         """Stop: what is under way may finish, the rest is sent after the next start."""
         for courier in self._couriers.values():
             courier.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+        if self._take_down is not None:
+            self._take_down()
+            self._take_down = None
             self._outbox.close()
         await asyncio.gather(*(receiver.close() for receiver in self._receivers), return_exceptions=True)
 
@@ -127,17 +122,10 @@ class Delivery:
                     return None
                 await asyncio.sleep(_AFTER_A_MISTAKE)
 
-    async def _look(self) -> None:
-        """Tell the couriers when there is something new."""
-        seen = 0
-        while True:
-            with suppress(apsw.Error):  # the couriers look once a second by themselves, and say what they cannot read
-                latest = self._outbox.latest()
-                if latest != seen:
-                    seen = latest
-                    for courier in self._couriers.values():
-                        courier.nudge()
-            await asyncio.sleep(LOOK_EVERY)
+    def _nudge(self) -> None:
+        """There is something new; should nobody say so, each courier looks once a second by itself."""
+        for courier in self._couriers.values():
+            courier.nudge()
 
     # ---- for operators
 

@@ -141,10 +141,6 @@ class Outbox:
         """Read no more."""
         self._db.close()
 
-    def latest(self) -> int:
-        """The last notice."""
-        return int(self._db.execute("SELECT coalesce(max(ordinal), 0) FROM notice").get)
-
     def after(self, ordinal: int, most: int) -> list[Said]:
         """The notices after one, in order."""
         sql = "SELECT ordinal, body, digest_at FROM notice WHERE ordinal > ? ORDER BY ordinal LIMIT ?"

@@ -39,7 +39,6 @@ from streams.service import Service
 
 STOP_WITHIN: Final = 8.0
 """Seconds in which what is being decided is finished; a supervisor kills after ten."""
-_RING_EVERY: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
         mllp = await listen_mllp(timed, mllp_address, listen.mllp_tls, listen.mllp_clients, counts, feeds)
         reporting = asyncio.create_task(Reporter(engine, outbox, feeds, counts.counts).run())
         singing = asyncio.create_task(canary.run(listen.canary))
-        ringing = asyncio.create_task(_ring(outbox, application.state.node.doorbell.ring))
+        store.bells.hang(application.state.node.doorbell.ring)
         await http.start()
         node = Running(http.address, address_of(mllp), engine, reading)
         try:
@@ -139,9 +138,9 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
             yield node
         finally:
             LOG.info("stopping")
-            for task in (ringing, singing, reporting):
+            for task in (singing, reporting):
                 task.cancel()
-            await asyncio.gather(ringing, singing, reporting, return_exceptions=True)
+            await asyncio.gather(singing, reporting, return_exceptions=True)
             await _stop(mllp, http, delivery, engine)
             for each in (letters, reading, outbox):
                 each.close()
@@ -178,17 +177,6 @@ def _started(service: Service, store: Store, version: str, node: Running) -> Non
         charts=node.reading.how_many_patients(),
         process=os.getpid(),
     )
-
-
-async def _ring(reading: Reading, ring: Callable[[], None]) -> None:
-    """Wake whoever reads notices when there are new ones."""
-    last = 0
-    while True:
-        await asyncio.sleep(_RING_EVERY)
-        newest = await asyncio.to_thread(reading.last_ordinal)
-        if newest != last:
-            last = newest
-            ring()
 
 
 async def until_signalled() -> None:

@@ -19,6 +19,7 @@ from typing import Final
 
 import apsw
 
+from streams.node.bells import Bells
 from streams.node.schema import VERSION, migrate
 from streams.node.store_check import AT_ONCE, BackgroundCheck, found_at_once
 from streams.node.store_folder import FILE, FolderLock
@@ -57,7 +58,7 @@ DISK: Final = (
 
 
 class Store:
-    """The store of one folder.
+    """The store of one folder. `bells`: who is woken when notices are durable.
 
     `vfs`: the name of the SQLite file system to write through; the tests have one whose disk fails.
     Errors: FolderInUseError, SchemaError, StoreCorruptError, StoreFailedError.
@@ -66,6 +67,7 @@ class Store:
     def __init__(self, folder: Path, *, vfs: str | None = None) -> None:
         self.folder = folder
         self.path = folder / FILE
+        self.bells = Bells()
         self._lock = FolderLock(folder)
         try:
             self._db = opened(self.path, vfs)
@@ -122,8 +124,11 @@ class Store:
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            self.rows.has_told = False
             yield
             self._db.execute("COMMIT")
+            if self.rows.has_told:
+                self.bells.ring()
         except DISK as error:
             self._roll_back()
             raise _said(error) from error

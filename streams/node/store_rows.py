@@ -57,6 +57,8 @@ class Rows:
 
     def __init__(self, db: apsw.Connection) -> None:
         self.db = db
+        self.has_told = False
+        """Notices were put into the outbox in this transaction."""
 
     def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self.db.execute(sql, values).fetchone()
@@ -288,6 +290,7 @@ class Rows:
         )
         if not self.db.changes():
             return False
+        self.has_told = True
         self.db.execute(
             "INSERT INTO rule_said VALUES (?1, ?2) ON CONFLICT (rule_id) DO UPDATE SET said_at = max(said_at, ?2)",
             (notice.rule_id, stamp(notice.decided_at)),
