@@ -98,6 +98,10 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
 
+    def paper(self) -> None:
+        """Show it as it is printed."""
+        self._ask("Emulation.setEmulatedMedia", media="print")
+
     def open(self, address: str) -> None:
         """Show a page, whole."""
         self.errors.clear()

@@ -163,6 +163,24 @@ async def test_the_keyboard_reaches_everything_in_order_and_one_sees_where_it_is
     assert [each for each in reached if each[2] == "none" or each[3] < 2] == []
 
 
+async def test_on_paper_there_is_what_one_reads_and_nothing_that_one_clicks(tmp_path: Path) -> None:
+    def look(browser: Browser, address: str) -> list[bool]:
+        browser.open(f"{address}/alerts/{standing('HEP-02').alert_id}")
+        browser.paper()
+        return [bool(browser.ask(f"document.querySelector('{each}').getClientRects().length")) for each in shown]
+
+    shown = {
+        "header": False,
+        "nav": False,
+        ".answer": False,
+        "h1": True,
+        ".sentence": True,
+        ".bar": True,
+        "#limits": True,
+    }
+    assert dict(zip(shown, await seen(tmp_path, look), strict=True)) == shown
+
+
 async def test_the_form_answers_the_alert_without_a_script(tmp_path: Path) -> None:
     """A real browser says where a form comes from, and is led back to the alert."""
     node = hospital()
