@@ -114,7 +114,7 @@ def item_of(raw: bytes, outcome: Outcome) -> TakenItem:
     known = outcome.items[0] if outcome.items else None
     name = known.event_id if known else _event_id(raw)
     if known and known.outcome == "refused":
-        return TakenItem(event_id=name, outcome="refused", reason=known.reason or reason_of(outcome.refusals))
+        return TakenItem(event_id=name, outcome="refused", reason=reason_of(outcome.refusals) or known.reason)
     if outcome.refusals and (outcome.refused_whole or known is None):
         return TakenItem(event_id=name, outcome="refused", reason=reason_of(outcome.refusals))
     again = outcome.duplicate or (known is not None and known.outcome == "duplicate")
