@@ -147,7 +147,8 @@ class Clinic:
         options |= {"isolation.level": "read_committed", "enable.auto.commit": "false", "enable.partition.eof": "false"}
         reader = Consumer(options)
         try:
-            partitions = [TopicPartition(topic, number, 0) for number in range(PARTITIONS)]
+            known = reader.list_topics(topic, timeout=10).topics[topic].partitions
+            partitions = [TopicPartition(topic, number, 0) for number in known]
             ends = {one.partition: reader.get_watermark_offsets(one, timeout=10)[1] for one in partitions}
             reader.assign(partitions)
             yield reader, ends
@@ -183,12 +184,22 @@ class Clinic:
 
     def committed(self) -> int:
         """Records that the group is done with, over all partitions."""
+        return sum(self._committed().values())
+
+    def _committed(self) -> dict[int, int]:
         reader = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.prefix + GROUP})
         try:
             asked = [TopicPartition(self.prefix + EVENTS.name, number) for number in range(PARTITIONS)]
-            return sum(max(0, one.offset) for one in reader.committed(asked, timeout=10))
+            return {one.partition: max(0, one.offset) for one in reader.committed(asked, timeout=10)}
         finally:
             reader.close()
+
+    def quiet(self) -> bool:
+        """Whether the group is done with all that is there, what workers sent each other included."""
+        ends: Counter[int] = Counter()
+        for message in self.read(self.prefix + EVENTS.name):
+            ends[message.partition() or 0] = (message.offset() or 0) + 1  # after it may come the mark of a transaction
+        return all(at >= ends[partition] for partition, at in self._committed().items())
 
     def done(self) -> bool:
         """Whether the group is done with all that was sent."""
