@@ -117,7 +117,7 @@ def test_replay_node_and_two_workers_agree(clinic: Clinic, tmp_path: Path) -> No
         if at == 500 * (len(events) // 1000):
             first.signal(signal.SIGKILL)
             clinic.worker(CHILD, standbys=1)
-    until(lambda: clinic.quiet())
+    until(clinic.quiet)
     now = datetime.now(UTC)
     replay = _replayed(events, now)
     assert _charts(clinic) == {c.patient_id: frozenset(c.facts) for c in replay.ward.charts if len(c.facts)}
