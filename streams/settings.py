@@ -23,6 +23,7 @@ from streams.settings_kafka import KafkaSettings
 from streams.settings_layers import PREFIX, Kind, LayeredSettings, SettingsError, layered, read_file
 from streams.settings_node import IN_NO_FILE, DemoSettings, LogSettings, NodeSettings, OperatorSettings
 from streams.settings_offline import ExplainSettings, SimulateSettings
+from streams.settings_worker import WorkerSettings
 
 __all__ = ["KINDS", "KNOWN", "Asked", "Settings", "SettingsError", "load", "load_settings", "never_read"]
 
@@ -96,6 +97,7 @@ KINDS: Final[tuple[type[BaseSettings], ...]] = (
     AccessSettings,
     LogSettings,
     KafkaSettings,
+    WorkerSettings,
     DemoSettings,
     OperatorSettings,
     ExplainSettings,

@@ -12,6 +12,8 @@ from typing import Final
 
 from streams.kafka.work import Given, Work
 
+_MOMENT: Final = 0.2
+"""Seconds: a transaction costs a tenth of that, and another one is decided on meanwhile."""
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _ROOM: Final = 2
 """Chunks that wait at most, so that fetching and deciding overlap."""
@@ -41,6 +43,19 @@ class Chunk:
             self.work.set_result(self.decide(self.records))
         except Exception as mistake:  # noqa: BLE001 - the agent goes on; whoever waits for the work ends the worker
             self.work.set_exception(mistake)
+
+
+class Pace:
+    """How many records are decided on at once: so many that whatever else waits, waits for a moment."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._at_most = most
+
+    def took(self, seconds: float, records: int) -> None:
+        """Learn from a chunk."""
+        fitting = int(_MOMENT * records / max(seconds, 1e-6))
+        self.most = max(1, min(self._at_most, fitting, 2 * self.most))
 
 
 class Inbox:
@@ -92,11 +107,11 @@ class Inbox:
                 return False
         return bool(self._records)
 
-    def take(self) -> list[Given]:
-        """The records that come next, as many as there are, at most a chunk."""
+    def take(self, most: int) -> list[Given]:
+        """The records that come next, as many as there are, at most so many."""
         taken: list[Given] = []
         size = 0
-        while self._records and len(taken) < self._most and size < _MOST_BYTES:
+        while self._records and len(taken) < most and size < _MOST_BYTES:
             taken.append(self._records.popleft())
             size += _size(taken[-1])
         self._bytes -= size

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from schemas.days import FOREVER
 from streams.kafka.changelog import Place, lines_of, placed
-from streams.kafka.chunks import Chunk, Inbox
+from streams.kafka.chunks import Chunk, Inbox, Pace
 from streams.kafka.engine_terms import Counts, Deliver, Records, Terms
 from streams.kafka.fence import Fence, FencedError
 from streams.kafka.recovery import Replica
@@ -67,6 +67,7 @@ class Working:
         self._unread_at_opening: int | None = end
         """Where the partition ended when it was opened; None once that is read."""
         self._inbox = Inbox(self._partition, source.fetch, terms.most)
+        self._pace = Pace(terms.most)
         self._in_hand: list[Given] = []
 
     @property
@@ -96,7 +97,7 @@ class Working:
 
     async def _step(self) -> None:
         if await unless(self._closing, self._inbox.wait(min(_LOOK, self._seconds_until_due()))):
-            await self._write_chunk(self._inbox.take())
+            await self._write_chunk(self._inbox.take(self._pace.most))
         if not self._closing.is_set() and self._seconds_until_due() <= 0:
             async with self._turns:
                 await self._commit(self._shard.tick(datetime.now(UTC), self._terms.most_due), 0, None)
@@ -118,7 +119,8 @@ class Working:
         self._in_hand = records
         async with self._turns:
             chunk = Chunk(records, self._decide)
-            await self._deliver(self._partition, chunk)
+            if not self._closing.is_set():
+                await self._deliver(self._partition, chunk)
             work = await unless(self._closing, chunk.work)
             if work is not None:
                 await self._commit(work, len(records), chunk.next_offset)
@@ -127,7 +129,9 @@ class Working:
     def _decide(self, records: list[Given]) -> Work:
         began = time.perf_counter()
         work = self._shard.take(records, datetime.now(UTC))
-        self._counts.took(time.perf_counter() - began, len(records))
+        took = time.perf_counter() - began
+        self._pace.took(took, len(records))
+        self._counts.took(took, len(records))
         return work
 
     async def _commit(self, work: Work, count: int, next_offset: int | None) -> None:
