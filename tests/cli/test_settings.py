@@ -1,10 +1,11 @@
 """Settings: a flag beats the environment, which beats the file; what is wrong is one plain line."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from streams.node.logs import Event
 from streams.settings import KINDS, KNOWN, load, never_read
 from streams.settings_node import DemoSettings, LogSettings, NodeSettings, OperatorSettings
 from tests.cli.running import trabecula, written
@@ -107,3 +108,12 @@ def test_a_name_means_one_thing_in_every_group() -> None:
 def test_the_demo_takes_no_setting_of_a_real_node() -> None:
     """An invented hospital in the folder of a real one could never be taken out again."""
     assert [name for name in DemoSettings.model_fields if not name.startswith("demo_")] == []
+
+
+def test_the_page_of_operators_has_every_setting_and_every_event_of_the_log() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operation.md").read_text("utf-8")
+    of_brokers = ("kafka", "worker")  # the processes of the other deployment have a page of their own
+    kinds = [kind for kind in KINDS if not any(word in kind.__module__ for word in of_brokers)]
+    ours = {name for kind in kinds for name in kind.model_fields}
+    assert sorted(name for name in ours if f"`{name}`" not in page) == []
+    assert sorted(event for event in get_args(Event) if f"`{event}`" not in page) == []
