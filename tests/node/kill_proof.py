@@ -7,6 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from alerting.delivery.message import DIGEST
 from schemas.days import to_utc
 from schemas.wire import decode
 from streams.chart import codec
@@ -18,7 +21,7 @@ from streams.service import Service
 from streams.settings import load_settings
 from streams.shell import Report
 from streams.ward import Ward
-from tests.delivery.receiving import Server
+from tests.delivery.receiving import Request, Server
 from tests.node.engine_clinic import ward_state
 from tests.node.kill_feeds import Payload, Way, by_way
 
@@ -45,7 +48,7 @@ def undelivered(data: Path, receiver: Server) -> int:
     """Notices of the outbox that the receiver has not taken."""
     reading = Reading(data)
     try:
-        return len({told.notice_id for told in outbox(reading)} - set(receiver.ids()))
+        return len({told.notice_id for told in outbox(reading)} - set(_taken(receiver)))
     finally:
         reading.close()
 
@@ -160,15 +163,34 @@ def _is_told(held: Held, store: Store, receiver: Server) -> int:
     """
     bodies = {told.notice_id: told.body for told in held.outbox}
     assert all(request.verified for request in receiver.requests)
-    assert all(request.raw == bodies[request.message_id] for request in receiver.requests)
-    first = list(dict.fromkeys(receiver.ids()))
+    assert all(body == bodies[name] for request in receiver.requests for name, body in _notices(request))
+    assert len({(r.message_id, r.raw) for r in receiver.requests}) == len({r.message_id for r in receiver.requests})
+    taken = _taken(receiver)
+    first = list(dict.fromkeys(taken))
     assert set(first) == set(bodies)
     of_alert = {told.notice_id: told.alert_id for told in held.outbox}
     assert _by_alert(first, of_alert) == _by_alert(bodies, of_alert)
     withheld = {alert_id for (alert_id,) in store.rows.db.execute("SELECT alert_id FROM withheld")}
     told = set(of_alert.values()) | {decode(body).get("into") for body in bodies.values()}
     assert {alert_id for _, alert_id, *_ in held.standing} - withheld <= told
-    return sum(n > 1 for n in Counter(receiver.ids()).values())
+    return sum(n > 1 for n in Counter(taken).values())
+
+
+class _Digest(msgspec.Struct):
+    notices: list[msgspec.Raw]
+
+
+def _notices(request: Request) -> list[tuple[str, bytes]]:
+    """Names and bytes of the notices of a request: one, or all of a digest."""
+    if request.body.get("type") != DIGEST:
+        return [(request.message_id, request.raw)]
+    bodies = msgspec.json.decode(request.raw, type=_Digest).notices
+    return [(decode(bytes(body))["notice_id"], bytes(body)) for body in bodies]
+
+
+def _taken(receiver: Server) -> list[str]:
+    """Every notice that was taken, in order."""
+    return [name for request in list(receiver.taken) for name, _ in _notices(request)]
 
 
 def _by_alert(names: Iterable[str], of_alert: dict[str, str]) -> dict[str, list[str]]:
