@@ -1,11 +1,14 @@
 """Settings: a flag beats the environment, which beats the file; what is wrong is one plain line."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+from streams.node.engine import Limits
 from streams.node.logs import Event
+from streams.node.starting import limits_of
 from streams.settings import KINDS, KNOWN, load, never_read
 from streams.settings_node import DemoSettings, LogSettings, NodeSettings, OperatorSettings
 from tests.cli.running import trabecula, written
@@ -108,6 +111,12 @@ def test_a_name_means_one_thing_in_every_group() -> None:
 def test_the_demo_takes_no_setting_of_a_real_node() -> None:
     """An invented hospital in the folder of a real one could never be taken out again."""
     assert [name for name in DemoSettings.model_fields if not name.startswith("demo_")] == []
+
+
+def test_the_limits_that_are_set_are_those_of_the_engine(config: Path) -> None:
+    limits = limits_of(load(NodeSettings, config, most_waiting=7, most_waiting_bytes=2**21, charts_in_memory=9))
+    assert limits == Limits(7, 2**21, 32, 9, timedelta(days=400))
+    assert limits_of(load(NodeSettings)) == Limits()
 
 
 def test_the_page_of_operators_has_every_setting_and_every_event_of_the_log() -> None:

@@ -1,4 +1,4 @@
-"""What a site sets of HTTP. Each field is also TRABECULA_HTTP_<NAME>."""
+"""Where HTTP listens, and what it takes at most."""
 
 from pathlib import Path
 
