@@ -90,8 +90,8 @@ class Gateway:
         def publisher(transaction: str | None = None) -> Publisher:
             return Publisher(options.connection, partitions, transaction, options.within)
 
-        def translator() -> Translator:
-            return Translator(service.settings.site, service.tables, known)
+        def translator(*, keeps_raw: bool = True) -> Translator:
+            return Translator(service.settings.site, service.tables, known, keeps_raw=keeps_raw)
 
         def lane(of: str, bounds: Bounds, writes: Publisher, before: Sequence[Lane] = ()) -> Lane:
             return Lane(of, translator(), writes, bounds, clock, self._counts.update, before)
@@ -101,7 +101,7 @@ class Gateway:
         self._bulk = lane("bulk", _BULK, publisher(), (self._live, self._whole))
         before = (self._live, self._whole, self._bulk)
         raw = publisher(f"trabecula.gateway-{name}-raw")
-        self._raw = RawFeed(options.connection, translator(), raw, clock, self._counts.update, before)
+        self._raw = RawFeed(options.connection, translator(keeps_raw=False), raw, clock, self._counts.update, before)
         self._lanes = before
         self._tasks: list[asyncio.Task[None]] = []
 

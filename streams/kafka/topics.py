@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -55,6 +56,7 @@ async def create(connection: Connection, declared: Sequence[Topic]) -> list[Stan
         if missing:
             await _make(admin, connection, missing)
             await _leaders(admin, {connection.name(topic.name): topic.partitions for topic in missing})
+            await _answers(connection, missing)
         made = {topic.name for topic in missing}
         return [
             Standing(standing.topic, "created") if topic.name in made and standing.is_well else standing
@@ -128,6 +130,13 @@ async def _leaders(admin: AIOKafkaAdminClient, wanted: Mapping[str, int]) -> Non
         if time.monotonic() > ends:
             raise TopicsError(f"without a leader after {LEADERS_WITHIN:g} s: {', '.join(left)}")
         await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _answers(connection: Connection, topics: Iterable[Topic]) -> None:
+    """Wait until every leader knows that it is one, which is a moment later; the consumer asks until it does."""
+    asked = [TopicPartition(connection.name(t.name), number) for t in topics for number in range(t.partitions)]
+    async with AIOKafkaConsumer(**connection.arguments()) as consumer:
+        await consumer.end_offsets(asked)
 
 
 def _leaderless(there: Mapping[str, list[Mapping[str, Any]]], wanted: Mapping[str, int]) -> list[str]:

@@ -52,9 +52,10 @@ class _Became:
 
 
 class Translator:
-    """The intake of one lane: messages in order, some at a time."""
+    """The intake of one lane: messages in order, some at a time. `keeps_raw`: they are in no raw topic yet."""
 
-    def __init__(self, site: Site, tables: Tables, known: KnownPatients) -> None:
+    def __init__(self, site: Site, tables: Tables, known: KnownPatients, *, keeps_raw: bool = True) -> None:
+        self._keeps_raw = keeps_raw
         self._directory = MessageDirectory(known)
         self._reading = MessageReading(site, tables, self._directory)
 
@@ -73,7 +74,7 @@ class Translator:
             became = self._became(message, digest, now)
         except Exception as error:  # noqa: BLE001 - a mistake of ours in one message must not stop all the others
             became = _Became(refusals=failed(error).refusals)
-        return _written(message, digest, became, now)
+        return _written(message, digest, became, now, keeps_raw=self._keeps_raw)
 
     def _became(self, message: Incoming, digest: str, now: datetime) -> _Became:
         became = _Became()
@@ -120,9 +121,9 @@ def _reason(event: AnyEvent, now: datetime) -> Refusal | None:
     return None
 
 
-def _written(message: Incoming, digest: str, became: _Became, now: datetime) -> Translated:
+def _written(message: Incoming, digest: str, became: _Became, now: datetime, *, keeps_raw: bool) -> Translated:
     refusals = tuple(dict.fromkeys(became.refusals))
-    raw = raw_record(message, digest) if became.events else None
+    raw = raw_record(message, digest) if became.events and keeps_raw else None
     letter = dead_letter(message, digest, refusals, now) if refusals else None
     outcome = Outcome(
         tuple(became.items),
