@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from schemas.topics import topics_of_site
-from streams.cli_options import ConfigOption
-from streams.settings import load
+from streams.cli_options import (
+    BootstrapOption,
+    ChartsOption,
+    ConfigOption,
+    DataOption,
+    FormOption,
+    HttpOption,
+    LevelOption,
+    ReceiversOption,
+    RulesOption,
+    TablesOption,
+    ZoneOption,
+)
+from streams.settings import Asked, load
 from streams.settings_kafka import KafkaSettings
 
 if TYPE_CHECKING:
@@ -17,9 +29,6 @@ if TYPE_CHECKING:
 
 topics_app: Final = typer.Typer(help="The topics of the Kafka deployment.", no_args_is_help=True)
 
-BootstrapOption = Annotated[
-    str | None, typer.Option("--bootstrap", help="HOST:PORT of some brokers, with commas between (127.0.0.1:9092).")
-]
 PartitionsOption = Annotated[
     int | None, typer.Option("--partitions", help="Partitions of what is kept by patient (12); they never change.")
 ]
@@ -52,6 +61,66 @@ def topics_check(
     from streams.kafka.topics import check  # noqa: PLC0415 - as the module says
 
     _told(check, load(KafkaSettings, config, bootstrap=bootstrap, partitions=partitions, replication=replication))
+
+
+def notify_command(
+    bootstrap: BootstrapOption = None,
+    data: DataOption = None,
+    http: HttpOption = None,
+    receivers: ReceiversOption = None,
+    log_level: LevelOption = None,
+    log_form: FormOption = None,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
+) -> None:
+    """Deliver notices to receivers, each at its own pace; metrics and probes over HTTP.
+
+    Once it is ready it prints one JSON line with the address of its probes; nothing else goes to stdout.
+    """
+    from streams.kafka.notify_command import run_notify  # noqa: PLC0415 - as the module says
+
+    flags = {"bootstrap": bootstrap, "data": data, "http": http, "receivers": receivers}
+    run_notify(Asked(config, {**flags, "log_level": log_level, "log_form": log_form, "time_zone": time_zone}))
+
+
+def worker_command(
+    bootstrap: BootstrapOption = None,
+    data: DataOption = None,
+    http: HttpOption = None,
+    standbys: Annotated[
+        int | None, typer.Option("--standbys", help="Workers that keep each partition beside its owner (1).")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option("--store", help="memory, or rocksdb in the folder of --data (memory).")
+    ] = None,
+    session_seconds: Annotated[
+        float | None, typer.Option("--session-seconds", help="Silent for so long, others take over (10).")
+    ] = None,
+    stalled_seconds: Annotated[
+        float | None, typer.Option("--stalled-seconds", help="A partition without progress for so long ends it (120).")
+    ] = None,
+    records_together: Annotated[
+        int | None, typer.Option("--records-together", help="Records in one transaction at most (1000).")
+    ] = None,
+    charts_in_memory: ChartsOption = None,
+    log_level: LevelOption = None,
+    log_form: FormOption = None,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
+    rules: RulesOption = None,
+    tables: TablesOption = None,
+) -> None:
+    """Decide on the events of some partitions, as many workers as there are share them; metrics and probes over HTTP.
+
+    Once every partition of its own is worked on it prints one JSON line; nothing else goes to stdout.
+    """
+    from streams.kafka.worker_command import run_worker  # noqa: PLC0415 - as the module says
+
+    flags = {"bootstrap": bootstrap, "data": data, "http": http, "standbys": standbys, "worker_store": store}
+    bounds = {"session_seconds": session_seconds, "stalled_seconds": stalled_seconds}
+    bounds |= {"records_together": records_together, "charts_in_memory": charts_in_memory}
+    flags |= {"time_zone": time_zone, "rules": rules, "tables": tables}
+    run_worker(Asked(config, {**flags, **bounds, "log_level": log_level, "log_form": log_form}))
 
 
 def _told(look: Any, settings: KafkaSettings) -> None:

@@ -23,6 +23,8 @@ NOTICES: Final = topics.NOTICES.name
 ALERTS: Final = topics.ALERTS.name
 DEAD_LETTERS: Final = topics.DEAD_LETTERS.name
 
+OURS: Final = "trabecula-"
+"""What the names of our own headers begin with."""
 FOR: Final = "trabecula-for"
 """Of an event: the surviving identity in whose partition it is, whoever it speaks of."""
 ALL: Final = "trabecula-all"
@@ -31,6 +33,8 @@ MOVED: Final = "trabecula-moved"
 """Of facts and memory that move: how many pieces there are, and which of them this is."""
 LIVE: Final = "trabecula-live"
 """Of no event: a source has loaded its old data."""
+DIGEST_AT: Final = "trabecula-digest-at"
+"""Of a notice: when it was told with all that stands after a load."""
 
 
 def header(given: Given, name: str) -> str | None:
@@ -119,9 +123,11 @@ def piece_of(given: Given) -> Piece:
 # ---- what is said
 
 
-def notice_record(notice: Notice) -> Sent:
-    """A notice; receivers know it by its id, however often it is sent."""
+def notice_record(notice: Notice, digest_at: datetime | None = None) -> Sent:
+    """A notice; receivers know it by its id, however often it is sent. `digest_at`: when it is told with others."""
     headers = _cloud(notice.notice_id, f"trabecula.notice.{notice.transition}.v1", notice.decided_at)
+    if digest_at is not None:
+        headers = (*headers, (DIGEST_AT, to_utc(digest_at).isoformat().encode()))
     return Sent(NOTICES, key_of(notice.patient_id), encode(notice), headers)
 
 
@@ -154,5 +160,6 @@ def dead_letter(given: Given, refusal: Refusal, now: datetime) -> Sent:
         ("format", b"event"),
         ("origin", f"{EVENTS}/{given.partition}/{given.offset}".encode()),
         ("refused-at", now.isoformat().encode()),
+        *(one for one in given.headers if one[0].startswith(OURS)),  # what it needs to be taken again
     )
     return Sent(DEAD_LETTERS, given.key, given.value, headers)
