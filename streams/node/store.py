@@ -71,6 +71,8 @@ class Store:
         self._lock = FolderLock(folder)
         try:
             self._db = opened(self.path, vfs)
+            self._log_pages = 0
+            self._db.set_wal_hook(self._committed)
             self._check()
             self.upgraded_from = migrate(self._db)
             self.rows = Rows(self._db)
@@ -163,17 +165,18 @@ class Store:
         try:
             if wholly:
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            elif self.path.with_name(f"{FILE}-wal").stat().st_size > _CHECKPOINT_AT * self._page_size():
+            elif self._log_pages > _CHECKPOINT_AT:
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._log_pages = 0
         except apsw.BusyError:  # a reader is under way: next time
             return
         except DISK as error:
             raise _said(error) from error
-        except FileNotFoundError:
-            return
 
-    def _page_size(self) -> int:
-        return 4096
+    def _committed(self, _db: apsw.Connection, _name: str, pages: int) -> int:
+        """Note how much of the log is in use: its file stays as large as it ever was."""
+        self._log_pages = pages
+        return apsw.SQLITE_OK
 
     def close(self) -> None:
         """Leave the folder to others."""

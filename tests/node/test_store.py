@@ -55,6 +55,30 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     Store(tmp_path).close()
 
 
+# ---- the log
+
+
+def test_the_log_is_moved_into_the_file_once_it_is_full_and_not_again_before_it_is_full_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log's file stays as large as it ever was; by its size every commit was followed by a checkpoint."""
+    full, commits = 20, 200
+    monkeypatch.setattr("streams.node.store._CHECKPOINT_AT", full)
+    store = Store(tmp_path)
+    store.tidy(wholly=True)
+    moved = 0
+    for number in range(commits):
+        before = store.path.stat().st_mtime_ns
+        with store.transaction():
+            store.rows.set_setting("number", str(number).encode())
+        store.tidy()
+        moved += store.path.stat().st_mtime_ns != before
+    log = store.path.with_name(f"{FILE}-wal").stat().st_size
+    store.close()
+    assert 1 <= moved <= commits * 2 / full
+    assert log < 2 * full * 4_200
+
+
 # ---- versions of the tables
 
 
