@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.wire import encode
-from streams.cli_kafka import BootstrapOption
 from streams.cli_options import (
+    BootstrapOption,
     ConfigOption,
     FormOption,
     HttpCertificateOption,

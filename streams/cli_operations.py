@@ -15,6 +15,7 @@ import typer
 from schemas.wire import encode
 from streams.cli_options import (
     AuthorityOption,
+    BootstrapOption,
     ConfigOption,
     FolderOption,
     JsonOption,
@@ -46,14 +47,18 @@ ReceiverArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name 
 
 
 @contextmanager
-def operated(asked: Asked, folder: Path | None) -> Iterator["Operated"]:
-    """The node: running where no folder is named.
+def operated(asked: Asked, folder: Path | None, bootstrap: str | None) -> Iterator["Operated"]:
+    """The node, running where no folder is named; or, where brokers are named, the Kafka deployment.
 
     Topic: the folder is taken from the flag alone. With that of the environment a command would open the folder of a
     node that happens to be down, and keep it from starting again.
     """
     from streams.node.operating import RunningNode, StoppedNode  # noqa: PLC0415 - as the module says
 
+    if bootstrap is not None:
+        with _deployment(asked, bootstrap) as deployment:
+            yield deployment
+        return
     with plainly():
         if folder is not None and asked.flags.get("http") is not None:
             raise SettingsError("a node is running (--http) or stopped (--data); name one")
@@ -65,11 +70,28 @@ def operated(asked: Asked, folder: Path | None) -> Iterator["Operated"]:
             yield stopped
 
 
+@contextmanager
+def _deployment(asked: Asked, bootstrap: str) -> Iterator["Operated"]:
+    from streams.kafka.connection import NoBrokerError, connection_of  # noqa: PLC0415 - as the module says
+    from streams.kafka.operating import KafkaDeployment  # noqa: PLC0415
+    from streams.kafka.topics import TopicsError  # noqa: PLC0415
+    from streams.settings_kafka import KafkaSettings  # noqa: PLC0415
+
+    with plainly():
+        settings = Asked(asked.config, {"bootstrap": bootstrap}).load(KafkaSettings)
+        try:
+            with KafkaDeployment(connection_of(settings)) as deployment:
+                yield deployment
+        except (NoBrokerError, TopicsError) as error:
+            raise SettingsError(str(error)) from None
+
+
 # ---- live
 
 
 def live_command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The feed whose old data is loaded.")],
+    bootstrap: BootstrapOption = None,
     http: NodeOption = None,
     data: FolderOption = None,
     key_file: KeyFileOption = None,
@@ -81,10 +103,15 @@ def live_command(
 ) -> None:
     """End the load of a feed's old data; prints the digest of what stands as NDJSON, critical first."""
     site = {"time_zone": time_zone, "rules": rules, "tables": tables}
-    with operated(Asked(config, {"http": http, "key_file": key_file, "authority": authority, **site}), data) as node:
+    with operated(
+        Asked(config, {"http": http, "key_file": key_file, "authority": authority, **site}), data, bootstrap
+    ) as node:
         found = node.go_live(source)
     if found is None:
         _fail(f"nothing came from a source {source}; expected its name as it stands in the events")
+    if found["was_loading"] is None:
+        typer.echo(f"every partition is told that {source} is live, and tells what stands", err=True)
+        return
     write(found["digest"])
     count = len(found["digest"])
     said = f"{source} is live; {count} notices are told" if found["was_loading"] else f"{source} was live already"
@@ -101,6 +128,7 @@ def letters_list(
     limit: Annotated[int, typer.Option("--limit", min=1, help="So many at most.")] = 100,
     taken: Annotated[bool, typer.Option("--taken", help="Also what was taken after all.")] = False,  # noqa: FBT002
     as_json: JsonOption = None,
+    bootstrap: BootstrapOption = None,
     http: NodeOption = None,
     data: FolderOption = None,
     key_file: KeyFileOption = None,
@@ -108,7 +136,7 @@ def letters_list(
     config: ConfigOption = None,
 ) -> None:
     """List dead letters by number: a table on a terminal, else NDJSON. Nothing of the messages is shown."""
-    with operated(Asked(config, {"http": http, "key_file": key_file, "authority": authority}), data) as node:
+    with operated(Asked(config, {"http": http, "key_file": key_file, "authority": authority}), data, bootstrap) as node:
         found = list(_letters(node, reason, source, limit, taken=taken))
     if as_json or (as_json is None and not sys.stdout.isatty()):
         write(found)
@@ -132,6 +160,7 @@ def _letters(
 @letters_app.command("show")
 def letters_show(
     letter_id: LetterArgument,
+    bootstrap: BootstrapOption = None,
     http: NodeOption = None,
     data: FolderOption = None,
     key_file: KeyFileOption = None,
@@ -139,7 +168,7 @@ def letters_show(
     config: ConfigOption = None,
 ) -> None:
     """Show a dead letter: its message on stdout, byte by byte; what was refused, and why, on stderr."""
-    with operated(Asked(config, {"http": http, "key_file": key_file, "authority": authority}), data) as node:
+    with operated(Asked(config, {"http": http, "key_file": key_file, "authority": authority}), data, bootstrap) as node:
         found = node.letter(letter_id)
     if found is None:
         _fail(f"there is no dead letter {letter_id}")
@@ -159,6 +188,7 @@ def letters_redrive(
     every: Annotated[bool, typer.Option("--all", help="Every one, or those that the filters name.")] = False,  # noqa: FBT002
     reason: ReasonOption = None,
     source: FromOption = None,
+    bootstrap: BootstrapOption = None,
     http: NodeOption = None,
     data: FolderOption = None,
     key_file: KeyFileOption = None,
@@ -175,7 +205,9 @@ def letters_redrive(
     if (letter_id is None) != every:
         raise SettingsError("name one dead letter, or --all")
     site = {"time_zone": time_zone, "rules": rules, "tables": tables}
-    with operated(Asked(config, {"http": http, "key_file": key_file, "authority": authority, **site}), data) as node:
+    with operated(
+        Asked(config, {"http": http, "key_file": key_file, "authority": authority, **site}), data, bootstrap
+    ) as node:
         refused = 0
         numbers = (each["letter_id"] for each in _letters(node, reason, source, sys.maxsize))
         for number in numbers if letter_id is None else (letter_id,):

@@ -79,3 +79,9 @@ AuthorityOption = Annotated[
 JsonOption = Annotated[
     bool | None, typer.Option("--json/--table", help="NDJSON, or a table (on a terminal).", show_default=False)
 ]
+
+# ---- Kafka
+
+BootstrapOption = Annotated[
+    str | None, typer.Option("--bootstrap", help="HOST:PORT of some brokers, with commas between (127.0.0.1:9092).")
+]

@@ -135,6 +135,11 @@ class Clinic:
                     self._producer.poll(0.1)
         assert self._producer.flush(30) == 0
 
+    def write(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, bytes]) -> None:
+        """Write one record of any topic."""
+        self._producer.produce(self.prefix + topic, value, key, headers=list(headers.items()))
+        assert self._producer.flush(30) == 0
+
     def close(self) -> None:
         for worker in self.workers:
             worker.end()
