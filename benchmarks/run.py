@@ -40,6 +40,7 @@ RATE: Final = 10_000
 NODE: Final = (
     ("native events over HTTP", "node_http.py"),
     ("acknowledgements over MLLP", "node_mllp.py"),
+    ("from a byte over MLLP to the webhook", "node_latency.py"),
     ("a weekday over MLLP", "node_day.py"),
     ("a start with 100,000 charts", "node_start.py"),
 )

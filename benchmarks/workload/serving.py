@@ -14,6 +14,7 @@ _FREE: Final = ("--http", "127.0.0.1:0", "--mllp", "127.0.0.1:0")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _UTIME: Final = 11
 """Where user time stands in `/proc/PID/stat` behind the name, system time next to it (Source: proc(5))."""
+_ROOT: Final = Path(__file__).parents[2]
 _STOPS_WITHIN: Final = 30
 
 
@@ -54,7 +55,7 @@ def serving(data: Path, *more: str) -> Iterator[Serving]:
     command = [sys.executable, "-m", "streams.cli", "serve", "--data", str(data), *_FREE, *more]
     log = data.with_suffix(".log")
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)  # noqa: S603 - our own command
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=_ROOT)  # noqa: S603 - our own
     try:
         line = process.stdout.readline() if process.stdout else b""
         if not line:
