@@ -17,12 +17,8 @@ from streams.kafka.work import Headers, Sent
 _POSITIVE: Final = 0x7FFFFFFF
 
 
-class Line(NamedTuple):
-    """A record of a batch."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
+Line = tuple[bytes | None, bytes | None, Headers]
+"""A record of a batch: key, value, headers."""
 
 
 class Place(NamedTuple):
@@ -40,7 +36,7 @@ def partition_of(key: bytes | None, partitions: int) -> int:
 
 def lines_of(changes: Mapping[bytes, bytes | None]) -> Iterator[Line]:
     """Changes of a state as records of its changelog."""
-    return (Line(key, value) for key, value in changes.items())
+    return ((key, value, ()) for key, value in changes.items())
 
 
 def placed(sends: Iterable[Sent], prefix: str, partitions: Mapping[str, int]) -> dict[Place, list[Line]]:
@@ -50,7 +46,7 @@ def placed(sends: Iterable[Sent], prefix: str, partitions: Mapping[str, int]) ->
         partition = sent.partition
         if partition is None:
             partition = partition_of(sent.key, partitions[sent.topic])
-        found.setdefault(Place(prefix + sent.topic, partition), []).append(Line(sent.key, sent.value, sent.headers))
+        found.setdefault(Place(prefix + sent.topic, partition), []).append((sent.key, sent.value, sent.headers))
     return found
 
 

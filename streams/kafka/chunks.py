@@ -5,7 +5,6 @@ topic is answered at once, and a backlog is written in few transactions.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,10 +15,11 @@ _MOMENT: Final = 0.2
 """Seconds: a transaction costs a tenth of that, and another one is decided on meanwhile."""
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _ROOM: Final = 2
-"""Chunks that wait at most, so that fetching and deciding overlap."""
+"""Chunks that wait, beyond which no more is fetched. A fetch is taken whole: while a part of it lies with the client,
+it asks the same broker for nothing else."""
 
-Fetch = Callable[[int, int], Awaitable[Sequence[Given]]]
-"""Records of a partition, at most so many; none if none came for a while."""
+Fetch = Callable[[int], Awaitable[Sequence[Given]]]
+"""Records of a partition, as many as a fetch brought; none if none came for a while."""
 
 
 @dataclass(eq=False, slots=True)
@@ -65,7 +65,7 @@ class Inbox:
         self._partition = partition
         self._fetch = fetch
         self._most = most
-        self._records: deque[Given] = deque()
+        self._records: list[Given] = []
         self._bytes = 0
         self._some = asyncio.Event()
         self._room = asyncio.Event()
@@ -86,10 +86,10 @@ class Inbox:
         """
         while True:
             await self._room.wait()
-            found = await self._fetch(self._partition, self._most)
-            self._records.extend(found)
-            self._bytes += sum(map(_size, found))
+            found = await self._fetch(self._partition)
             if found:
+                self._records.extend(found)
+                self._bytes += _size(found)
                 self._some.set()
             if not self._has_room():
                 self._room.clear()
@@ -109,16 +109,16 @@ class Inbox:
 
     def take(self, most: int) -> list[Given]:
         """The records that come next, as many as there are, at most so many."""
-        taken: list[Given] = []
-        size = 0
-        while self._records and len(taken) < most and size < _MOST_BYTES:
-            taken.append(self._records.popleft())
-            size += _size(taken[-1])
+        taken = self._records[:most]
+        size = _size(taken)
+        while size > _MOST_BYTES and len(taken) > 1:
+            size -= len(taken.pop().value or b"")
+        del self._records[: len(taken)]
         self._bytes -= size
         if self._has_room():
             self._room.set()
         return taken
 
 
-def _size(record: Given) -> int:
-    return len(record.value or b"")
+def _size(records: Sequence[Given]) -> int:
+    return sum(len(record.value or b"") for record in records)

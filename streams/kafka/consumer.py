@@ -24,6 +24,8 @@ T = TypeVar("T")
 _FETCH_WAIT_MS: Final = 100
 """A broker is asked one thing at a time: while it waits for records of some partitions it is not asked for others."""
 _LOOK: Final = 1.0
+_WHOLE: Final = 1_000_000
+"""Records: more than a fetch brings."""
 
 
 class Listener(ConsumerRebalanceListener):
@@ -115,11 +117,11 @@ class LaneConsumer(Consumer):
     def _client(self) -> AIOKafkaConsumer:
         return self._thread._ensure_consumer()  # noqa: SLF001
 
-    async def fetch(self, partition: int, most: int) -> list[Given]:
-        return await self._in_thread(self._fetched(self._where(partition), most))
+    async def fetch(self, partition: int) -> list[Given]:
+        return await self._in_thread(self._fetched(self._where(partition)))
 
-    async def _fetched(self, where: TopicPartition, most: int) -> list[Given]:
-        found = await self._client.getmany(where, timeout_ms=int(_LOOK * 1000), max_records=most)
+    async def _fetched(self, where: TopicPartition) -> list[Given]:
+        found = await self._client.getmany(where, timeout_ms=int(_LOOK * 1000), max_records=_WHOLE)
         return [
             Given(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers)
             for records in found.values()

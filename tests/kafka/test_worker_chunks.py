@@ -14,15 +14,13 @@ def given(offset: int, value: bytes = b"value") -> Given:
 
 
 class Fetched:
-    """A partition with so many records, of which a fetch brings what is asked for."""
+    """A partition with so many records, of which a fetch brings fifty."""
 
     def __init__(self, count: int, value: bytes = b"value") -> None:
         self._records = [given(offset, value) for offset in range(count)]
-        self.asked = 0
 
-    async def __call__(self, _: int, most: int) -> Sequence[Given]:
-        self.asked += 1
-        found, self._records = self._records[:most], self._records[most:]
+    async def __call__(self, _: int) -> Sequence[Given]:
+        found, self._records = self._records[:50], self._records[50:]
         if not found:
             await asyncio.Event().wait()
         return found
@@ -62,9 +60,9 @@ async def test_no_more_is_fetched_than_there_is_room_for() -> None:
 
 
 async def test_large_records_fill_a_chunk_by_their_size() -> None:
-    inbox, task = await filled(Fetched(100, b"x" * 1024 * 1024), 10)
-    assert len(inbox) <= 20
-    assert len(inbox.take(10)) == 4
+    inbox, task = await filled(Fetched(100, b"x" * 1024 * 1024), 100)
+    assert len(inbox) == 50
+    assert len(inbox.take(100)) == 4
     task.cancel()
 
 
