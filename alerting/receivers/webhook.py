@@ -6,9 +6,11 @@ followed: the signed content would go where nobody set it to go.
 
 import asyncio
 import ssl
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from typing import Final
 
 import httpx
@@ -22,6 +24,11 @@ _MOST_READ: Final = 16_384
 """Bytes of an answer's body that are read, so that the connection can be used again."""
 _REPEATABLE: Final = frozenset({408, 425, 429})
 _SECONDS_DIGITS: Final = 9
+
+# httpcore imports sniffio for each of its locks. Where it is not installed the whole path is searched each time: a
+# quarter of what a request costs. A name known to be missing is missing at once.
+if find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 class WebhookReceiver:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import time
@@ -188,6 +189,16 @@ async def until_signalled() -> None:
     await stopped.wait()
 
 
+def _settle() -> None:
+    """Take what was loaded for good (tables, rules, code) out of the sight of the garbage collector.
+
+    Topic: it stops the process while it looks at everything: for 140 to 520 ms, once in ten seconds under load, were
+    measured in the time from a message to its webhook.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 async def serve(
     service: Service,
     data: Path,
@@ -200,6 +211,7 @@ async def serve(
     told = asyncio.ensure_future(wait())
     try:
         async with running(service, data, listen) as node:
+            _settle()
             announce(node)
             await told
     finally:
