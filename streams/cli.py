@@ -12,7 +12,7 @@ from schemas.rulepack import RulePack, RulePackError
 from schemas.tables import TableError
 from schemas.values import NotWhatWasExpectedError, instant
 from streams.cli_gateway import gateway_command
-from streams.cli_kafka import notify_command, topics_app, worker_command
+from streams.cli_kafka import console_command, notify_command, topics_app, worker_command
 from streams.cli_node import demo_command, serve_command
 from streams.cli_operations import letters_app, live_command, receivers_app
 from streams.cli_options import ConfigOption, RulesOption, SourceOption, TablesOption, ZoneOption
@@ -41,6 +41,7 @@ app.command("backup")(backup_command)
 app.command("restore")(restore_command)
 app.command("live")(live_command)
 app.command("notify")(notify_command)
+app.command("console")(console_command)
 app.command("worker")(worker_command)
 for _name, _group in (
     ("dead-letters", letters_app),

@@ -14,7 +14,10 @@ from streams.cli_options import (
     ConfigOption,
     DataOption,
     FormOption,
+    HttpCertificateOption,
+    HttpKeyOption,
     HttpOption,
+    KeysOption,
     LevelOption,
     ReceiversOption,
     RulesOption,
@@ -34,6 +37,10 @@ PartitionsOption = Annotated[
 ]
 ReplicationOption = Annotated[
     int | None, typer.Option("--replication", help="Copies of every partition (3); 1 to try it out on one broker.")
+]
+
+RebuildOption = Annotated[
+    bool, typer.Option("--rebuild", help="Make all that is shown anew from the topics; the audit stays.")
 ]
 
 
@@ -81,6 +88,34 @@ def notify_command(
 
     flags = {"bootstrap": bootstrap, "data": data, "http": http, "receivers": receivers}
     run_notify(Asked(config, {**flags, "log_level": log_level, "log_form": log_form, "time_zone": time_zone}))
+
+
+def console_command(
+    bootstrap: BootstrapOption = None,
+    data: DataOption = None,
+    http: HttpOption = None,
+    keys: KeysOption = None,
+    http_certificate: HttpCertificateOption = None,
+    http_key: HttpKeyOption = None,
+    rebuild: RebuildOption = False,  # noqa: FBT002 - a flag of the command line
+    log_level: LevelOption = None,
+    log_form: FormOption = None,
+    config: ConfigOption = None,
+    time_zone: ZoneOption = None,
+    rules: RulesOption = None,
+    tables: TablesOption = None,
+) -> None:
+    """Show what the topics say: pages, reads, notices as they are told; answers to alerts go to the events.
+
+    Once it is ready it prints one JSON line with the address in use; nothing else goes to stdout.
+    """
+    from streams.kafka.console_command import run_console  # noqa: PLC0415 - as the module says
+
+    flags = {"bootstrap": bootstrap, "data": data, "http": http, "keys": keys}
+    flags |= {"http_certificate": http_certificate, "http_key": http_key}
+    logs = {"log_level": log_level, "log_form": log_form}
+    site = {"time_zone": time_zone, "rules": rules, "tables": tables}
+    run_console(Asked(config, {**flags, **logs, **site}), rebuild=rebuild)
 
 
 def worker_command(

@@ -24,6 +24,7 @@ from schemas.topics import ALERTS, NOTICES
 from streams.kafka.connection import Connection, NoBrokerError
 from streams.kafka.notify_forgetting import Forgetting
 from streams.kafka.notify_mailbox import Mailbox, Terms
+from streams.kafka.process import ProcessError
 from streams.kafka.topics import partitions_of
 from streams.kafka.worker_http import Probes
 from streams.node.logs import LOG
@@ -31,10 +32,6 @@ from streams.node.port import NotDurableError
 
 _LARGEST: Final = 2 * 1024 * 1024
 _STOP_WITHIN: Final = 9.0
-
-
-class NotifyError(RuntimeError):
-    """What ended the process that was not told to end; the message is for an operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class _Counted(Collector):
 async def notify(options: Options, announce: Callable[[str], None], wait: Callable[[], Awaitable[None]]) -> None:
     """Deliver until `wait` returns.
 
-    Errors: NoBrokerError, TopicsError, FolderInUseError, StoreError, AddressError, OSError; NotifyError.
+    Errors: NoBrokerError, TopicsError, FolderInUseError, StoreError, AddressError, OSError; ProcessError.
     """
     told = asyncio.ensure_future(wait())
     try:
@@ -116,7 +113,7 @@ async def _producer(connection: Connection) -> AIOKafkaProducer:
 async def _deliver(
     mailboxes: Sequence[Mailbox], forgetting: Forgetting, told: "asyncio.Future[None]", announce: Callable[[], None]
 ) -> None:
-    """Errors: NotifyError where a disk failed."""
+    """Errors: ProcessError where a disk failed."""
     running = [asyncio.create_task(each.run(), name=f"receiver {each.name}") for each in mailboxes]
     forgets = asyncio.create_task(forgetting.run())
     announce()
@@ -131,6 +128,6 @@ async def _deliver(
     for one in done - {told}:
         error = one.exception()
         if isinstance(error, NotDurableError):
-            raise NotifyError(str(error))
+            raise ProcessError(str(error))
         if error is not None:
             raise error

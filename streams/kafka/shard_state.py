@@ -136,6 +136,31 @@ class StatePeople:
                 self._kept.put(_key(_ERASURE, mark, until.isoformat()), msgspec.msgpack.encode((mark, until)))
 
 
+# ---- by whoever reads the changelog
+
+
+def chart_of(key: bytes) -> str | None:
+    """Whose chart is under a key; None where it is no chart's."""
+    return _after(_CHART, key) if key.startswith(_CHART) else None
+
+
+def page_of(value: bytes) -> tuple[datetime | None, str, bytes]:
+    """When a chart is to be looked at again, what decided it, and its bytes.
+
+    Errors: msgspec.DecodeError.
+    """
+    page = _pages.decode(value)
+    return page.next_check_at, page.decided_by, page.page
+
+
+def link_of(key: bytes, value: bytes) -> Link | None:
+    """The link under a key; None where it is no link's.
+
+    Errors: msgspec.DecodeError.
+    """
+    return msgspec.msgpack.decode(value, type=Link) if key.startswith(_LINK) else None
+
+
 def _chart(patient_id: str) -> bytes:
     return _CHART + patient_id.encode("utf-8", "surrogatepass")
 

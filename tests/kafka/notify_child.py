@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.delivery.settings import DeliverySettings
 from streams.kafka.connection import Connection
 from streams.kafka.notify import Options, notify
-from streams.kafka.notify_command import announce, run
+from streams.kafka.process import announce, run
 from streams.node.serve import until_signalled
 from streams.settings_node import LogSettings
 from tests.delivery.receiving import webhook
