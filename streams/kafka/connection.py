@@ -1,9 +1,12 @@
 """How brokers are reached by every client of the deployment: addresses, certificates, user, and the prefix of names."""
 
+import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
 from streams.settings_kafka import KafkaSettings
@@ -44,6 +47,16 @@ class Connection:
             "sasl_plain_password": self.password.get_secret_value() if self.password else None,
             "request_timeout_ms": REQUEST_WITHIN,
         }
+
+
+class _Stops(Protocol):
+    async def stop(self) -> None: ...
+
+
+async def let_go(client: _Stops, within: float = 1.0) -> None:
+    """Stop a consumer within a bound: where no broker answers it would take leave of it for long, or fail to."""
+    with suppress(KafkaError, TimeoutError, asyncio.CancelledError):
+        await asyncio.wait_for(client.stop(), within)
 
 
 def connection_of(settings: KafkaSettings) -> Connection:

@@ -8,7 +8,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -16,7 +15,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from schemas.topics import RAW_FHIR, RAW_HL7V2
-from streams.kafka.connection import Connection, NoBrokerError
+from streams.kafka.connection import Connection, NoBrokerError, let_go
 from streams.kafka.gateway_lane import Lane, stand_back
 from streams.kafka.intake_records import incoming_of, is_translated
 from streams.kafka.publisher import Publisher, UnreachedError
@@ -32,7 +31,6 @@ _BYTES: Final = 4 * 1024 * 1024
 _WAIT: Final = 500
 _AGAIN: Final = 1.0
 _START_WITHIN: Final = 30.0
-_STOP_WITHIN: Final = 1.0
 
 
 class RawFeed:
@@ -144,8 +142,7 @@ class RawFeed:
 
     async def release(self) -> None:
         """Let go of everything; what is under way is taken back, and read by another gateway."""
-        with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self._consumer.stop(), _STOP_WITHIN)
+        await let_go(self._consumer)
         await self._publisher.stop()
         self._thread.shutdown(wait=False, cancel_futures=True)
 

@@ -1,7 +1,6 @@
 """What gateways have learned of FHIR Patients, read from its topic: all of it at the start, then what is new."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -9,12 +8,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from schemas.topics import PATIENTS
-from streams.kafka.connection import Connection, NoBrokerError
+from streams.kafka.connection import Connection, NoBrokerError, let_go
 from streams.kafka.patients import KnownPatients
 
 _WITHIN: Final = 300.0
 """Seconds in which the topic must have been read: a million Patients take about ten."""
-_STOP_WITHIN: Final = 1.0
 _TOGETHER: Final = 5_000
 _WAIT: Final = 500
 
@@ -79,5 +77,4 @@ class PatientsTail:
         """Read no more."""
         if self._reading is not None:
             self._reading.cancel()
-        with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self._consumer.stop(), _STOP_WITHIN)
+        await let_go(self._consumer)

@@ -147,14 +147,17 @@ def _kind(error: BaseException) -> str:
 
 
 async def _release(producer: AIOKafkaProducer) -> None:
-    """Close a producer within a bound: left to itself it tries for ever what has been answered for already."""
+    """Let go of a producer within a bound, with whatever it still holds.
+
+    Topic: `stop` waits until everything is written, for ever where no broker answers, and goes on trying what has been
+    answered for already; so it is not asked.
+    """
+    producer._closed = True  # noqa: SLF001 - else it complains of not having been stopped
     await asyncio.shield(_closed(producer))
 
 
 async def _closed(producer: AIOKafkaProducer) -> None:
-    with suppress(KafkaError, TimeoutError, OSError):
-        await asyncio.wait_for(producer.stop(), _STOP_WITHIN)
-        return
-    with suppress(KafkaError, TimeoutError, OSError):
-        await producer.client.close()
-        await asyncio.wait_for(producer._sender.close(), _STOP_WITHIN)  # noqa: SLF001 - stop() waits for what never comes
+    with suppress(KafkaError, TimeoutError, OSError, asyncio.CancelledError):
+        async with asyncio.timeout(_STOP_WITHIN):
+            await producer.client.close()  # first, so that what is under way fails instead of being waited for
+            await producer._sender.close()  # noqa: SLF001 - there is no other way to end what tries again
