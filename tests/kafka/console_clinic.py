@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,7 @@ class Ward:
 
     def __init__(self, service: Service, states: Sequence[Mapping[bytes, bytes]] = ({},) * PARTITIONS) -> None:
         self.service = service
+        self.now = ENDS
         self.written: list[Sent] = []
         self.states = [DictState(state) for state in states]
         self.shards = [
@@ -66,7 +68,7 @@ class Ward:
         """Decide on the records of one partition; returns the events that are sent on."""
         more: list[Sent] = []
         shard = self.shards[number]
-        for work in (shard.take([one for one in given if one.partition == number], ENDS), shard.tick(ENDS, 1_000)):
+        for work in (shard.take([one for one in given if one.partition == number], self.now), shard.tick(self.now, 1_000)):
             for key, value in work.changes.items():
                 self.states[number].pop(key, None)
                 self.states[number] |= {} if value is None else {key: value}
@@ -140,9 +142,11 @@ class Clinic:
         self.ward.take([Sent(s.topic, s.key, s.value, headers) for s in map(event_record, events)])
         await self._write_all()
 
-    async def decide(self, given: Given) -> None:
-        """Write what becomes of an event that is in its topic."""
-        self.ward.take(self.ward.decide(given.partition, [given]))
+    async def decide(self, *given: Given) -> None:
+        """Write what becomes of events that are in their topic, at the time that it is here."""
+        self.ward.now = datetime.now(UTC)
+        for number in range(PARTITIONS):
+            self.ward.take(self.ward.decide(number, given))
         await self._write_all()
 
     async def _write_all(self) -> None:

@@ -221,6 +221,7 @@ async def test_an_answer_is_with_the_brokers_when_it_is_acknowledged_and_shown_w
     clinic: Clinic,
 ) -> None:
     await clinic.begin()
+    await clinic.decide()
     open_ = next(key for key, alert in clinic.ward.alerts.items() if alert.state == "open")
 
     async def decide() -> None:
