@@ -58,6 +58,8 @@ class LaneConsumer(Consumer):
     """Finishes what is under way."""
     fail: Callable[[BaseException], None]
     """Ends the worker."""
+    was_away: Callable[[], bool]
+    """Whether this process stood still lately."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -98,7 +100,9 @@ class LaneConsumer(Consumer):
         """streams.kafka.lag looks whether partitions get on."""
 
     def counted_out(self) -> None:
-        """Called in the client's thread."""
+        """Called in the client's thread. If it was the broker that was away, partitions are opened anew, as always."""
+        if not self.was_away():
+            return
         error = FencedError(
             "the group has counted this worker out: it was away for longer than its session lasts, and others have its "
             "partitions; nothing was written over them. Start this worker again"

@@ -45,21 +45,46 @@ def lag_seconds(lane: Lane, now: float) -> float:
     return 0.0 if since is None else max(0.0, now - since)
 
 
+class Pulse:
+    """Whether this process stood still, stopped or without a processor: then others may have taken over.
+
+    Topic: a member that the group counts out was either away itself or the broker was. Units: seconds.
+    """
+
+    def __init__(self, session: float, now: float) -> None:
+        self._limit = session / 2
+        self._remembered = 2 * session
+        self._beat = now
+        self._away_at: float | None = None
+
+    def beat(self, now: float) -> None:
+        """It lives."""
+        if now - self._beat > self._limit:
+            self._away_at = now
+        self._beat = now
+
+    def was_away(self, now: float) -> bool:
+        """It stood still, just now or lately."""
+        return now - self._beat > self._limit or (self._away_at is not None and now - self._away_at < self._remembered)
+
+
 class Watchman(threading.Thread):
     """Looks again and again, and ends the process when a partition stands still."""
 
     def __init__(
-        self, lanes: Callable[[], Iterable[Lane]], limit: float, end: Callable[[list[int], float], None]
+        self, lanes: Callable[[], Iterable[Lane]], limit: float, end: Callable[[list[int], float], None], pulse: Pulse
     ) -> None:
         super().__init__(name="watchman", daemon=True)
         self._lanes = lanes
         self._limit = limit
         self._end = end
+        self._pulse = pulse
         self._stop = threading.Event()
 
     def run(self) -> None:
         marked: dict[int, Mark] = {}
         while not self._stop.wait(_LOOK):
+            self._pulse.beat(time.monotonic())
             marked = marks(list(self._lanes()), marked, time.monotonic())
             if found := stalled(marked, time.monotonic(), self._limit):
                 self._end(found, self._limit)

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from streams.kafka.connection import Connection
 from streams.kafka.engine import Engine
 from streams.kafka.engine_terms import Terms
 from streams.kafka.fence import Fence, FencedError, Source
-from streams.kafka.lag import Watchman
+from streams.kafka.lag import Pulse, Watchman
 from streams.kafka.recovery import ChangelogReader
 from streams.kafka.state import Store, StoreError
 from streams.kafka.work import ShardFactory
@@ -91,10 +92,11 @@ async def work(
         client = options.connection.arguments()
         reader = await open_.enter_async_context(ChangelogReader(client, names.changelog))
         engine = Engine(_terms(options, names, partitions, factory), app.lanes, reader, store, app.deliver, counts)
-        app.connect(engine, names.events)
+        pulse = Pulse(options.session, time.monotonic())
+        app.connect(engine, names.events, lambda: pulse.was_away(time.monotonic()))
         registry.register(Standing(engine))
         probes = open_.enter_context(Probes(options.http, registry, lambda: engine.ready))
-        open_.enter_context(_watched(engine, options.stalled_after))
+        open_.enter_context(_watched(engine, options.stalled_after, pulse))
         await _until_ended(app, engine, reader, told, lambda: announce(probes.address, sorted(engine.lanes)))
 
 
@@ -200,8 +202,8 @@ async def _end(app: WorkerApp, engine: Engine, starting: asyncio.Task[Any]) -> N
 
 
 @contextmanager
-def _watched(engine: Engine, limit: float) -> Iterator[None]:
-    watchman = Watchman(lambda: list(engine.lanes.values()), limit, _stalled)
+def _watched(engine: Engine, limit: float, pulse: Pulse) -> Iterator[None]:
+    watchman = Watchman(lambda: list(engine.lanes.values()), limit, _stalled, pulse)
     watchman.start()
     try:
         yield

@@ -5,7 +5,7 @@ rebalances, and the assignor, which gives a partition of the events and its chan
 standbys; that it does so for the changelog is what the table is for. docs/decisions/ says what is replaced, and why.
 """
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -88,12 +88,13 @@ class WorkerApp(faust.App):
         """Returns when Faust has failed; `crash_reason` says why."""
         await self._crashed.wait()
 
-    def connect(self, engine: Engine, events: str) -> None:
-        """Let the consumer and the agent know of the engine."""
+    def connect(self, engine: Engine, events: str, was_away: Callable[[], bool]) -> None:
+        """Let the consumer and the agent know of the engine, and whether this process stood still lately."""
         self.engine = engine
         self.lanes.events = events
         self.lanes.quiet = engine.quiet
         self.lanes.fail = engine.fail
+        self.lanes.was_away = was_away
 
     async def deliver(self, partition: int, chunk: Chunk) -> None:
         """Hand a chunk to the agent, as the one event that it is."""

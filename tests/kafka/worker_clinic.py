@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from schemas.topics import CHANGELOG, EVENTS, NOTICES, topics_of_site
 from streams.kafka.connection import Connection
@@ -111,6 +111,7 @@ class Clinic:
         self.workers: list[Worker] = []
         self._folder = folder
         options: dict[str, Any] = {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 5}
+        options["log_level"] = 0
         self._producer = Producer(options)
 
     async def open(self) -> Self:
@@ -207,8 +208,11 @@ class Clinic:
         return all(at >= ends[partition] for partition, at in self._committed().items())
 
     def done(self) -> bool:
-        """Whether the group is done with all that was sent."""
-        return self.committed() >= sum(self.sent.values())
+        """Whether the group is done with all that was sent; a broker that has just come back knows of no group yet."""
+        try:
+            return self.committed() >= sum(self.sent.values())
+        except KafkaException:
+            return False
 
 
 def _positions(reader: Consumer, ends: Mapping[int, int]) -> list[TopicPartition]:
