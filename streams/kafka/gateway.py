@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -39,7 +40,7 @@ from streams.node.listening import MllpCounts, address_of, host_and_port, listen
 from streams.node.logs import LOG, loop_failed
 from streams.node.mllp import MllpServer, TlsSettings
 from streams.node.port import Incoming, Outcome
-from streams.node.reporting import Feeds
+from streams.node.reporting import EVERY, Feeds
 from streams.node.serve import until_signalled
 from streams.node.watch_metrics import Timed
 from streams.service import Service
@@ -207,9 +208,11 @@ async def running(service: Service, options: Options) -> AsyncIterator[Running]:
         await tail.start()
         open_.push_async_callback(gateway.stop)
         await gateway.start()
-        timed = Timed(gateway, metrics.acknowledged)
+        timed, feeds = Timed(gateway, metrics.acknowledged), Feeds(counts)
+        looking = asyncio.create_task(_look(feeds))
+        open_.callback(looking.cancel)
         clients = frozenset(options.node.mllp_client)
-        mllp = await listen_mllp(timed, mllp_address, options.mllp_tls, clients, counts, Feeds(counts))
+        mllp = await listen_mllp(timed, mllp_address, options.mllp_tls, clients, counts, feeds)
         open_.push_async_callback(_listen_no_more, mllp, http)
         await http.start()
         LOG.info("started", http=http.address, mllp=address_of(mllp), process=os.getpid())
@@ -231,6 +234,13 @@ def _application(service: Service, options: Options, gateway: Gateway, metrics: 
         metrics=metrics,
         routers=_ROUTERS,
     )
+
+
+async def _look(feeds: Feeds) -> None:
+    """Tell of feeds that come and go."""
+    while True:
+        await asyncio.sleep(EVERY)
+        feeds.look(time.monotonic())
 
 
 async def _listen_no_more(mllp: MllpServer, http: HttpServer) -> None:

@@ -12,7 +12,7 @@ from streams.kafka.connection import Connection, NoBrokerError, let_go
 from streams.kafka.patients import KnownPatients
 
 _WITHIN: Final = 300.0
-"""Seconds in which the topic must have been read: a million Patients take about ten."""
+"""Seconds in which the topic must have been read: a million Patients take about twelve."""
 _TOGETHER: Final = 5_000
 _WAIT: Final = 500
 
