@@ -5,122 +5,27 @@ import json
 import os
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import apsw
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaProducer
 
-from alerting.delivery.settings import DeliverySettings
 from schemas.alerts import Notice
 from schemas.topics import DEAD_LETTERS, NOTICES, topics_of_site
 from schemas.wire import encode
 from streams.kafka.connection import Connection, NoBrokerError
-from streams.kafka.notify import Options, notify
 from streams.kafka.notify_parking import sent_again
-from streams.kafka.records import alert_record, notice_record
+from streams.kafka.records import alert_record
 from streams.kafka.topics import create
 from streams.kafka.work import Given, Sent
 from tests.delivery.receiving import SECRET, Reply, file, notice, server, webhook
 from tests.house.places import ROOT
-
-PARTITIONS: Final = 2
-SOON: Final = 15.0
-
-
-async def until(holds: Callable[[], Any], seconds: float = SOON) -> None:
-    """Wait until something holds."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it never came to that"
-        await asyncio.sleep(0.02)
-
-
-@dataclass
-class Deployment:
-    """Topics of a test's own, a producer, and notify processes on them."""
-
-    connection: Connection
-    folder: Path
-    producer: AIOKafkaProducer
-    addresses: list[str] = field(default_factory=list)
-
-    async def say(self, *said: Notice | Sent) -> None:
-        """Publish notices, in order."""
-        waiting = []
-        for one in said:
-            sent = notice_record(one) if isinstance(one, Notice) else one
-            topic, headers = self.connection.name(sent.topic), list(sent.headers)
-            waiting.append(await self.producer.send(topic, sent.value, sent.key, headers=headers))
-        await asyncio.gather(*waiting)
-
-    @asynccontextmanager
-    async def notifying(self, *receivers: Any, data: str = "notify") -> AsyncIterator[asyncio.Task[None]]:
-        """A process of notify at work; told to end when the block is left."""
-        end, started = asyncio.Event(), asyncio.Event()
-        options = Options(
-            self.connection, self.folder / data, "127.0.0.1:0", ZoneInfo("UTC"), DeliverySettings(receivers=receivers)
-        )
-
-        def announce(address: str) -> None:
-            self.addresses.append(address)
-            started.set()
-
-        async def told() -> None:
-            await end.wait()
-
-        task = asyncio.create_task(notify(options, announce, told))
-        await asyncio.wait([task, waiting := asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if task.done():
-            await task
-        try:
-            yield task
-        finally:
-            end.set()
-            began = time.monotonic()
-            await task
-            assert time.monotonic() - began < 10
-
-    async def committed(self, receiver: str) -> int:
-        """Notices that a receiver's group is done with."""
-        admin = AIOKafkaAdminClient(**self.connection.arguments())
-        await admin.start()
-        try:
-            found = await admin.list_consumer_group_offsets(self.connection.name(f"trabecula.notify.{receiver}"))
-        finally:
-            await admin.close()
-        return sum(at.offset for at in found.values())
-
-    async def read(self, topic: str) -> list[Given]:
-        """All that is in a topic."""
-        consumer = AIOKafkaConsumer(**self.connection.arguments(), isolation_level="read_committed")
-        await consumer.start()
-        try:
-            name = self.connection.name(topic)
-            where = [TopicPartition(name, p) for p in sorted(consumer.partitions_for_topic(name) or ())]
-            if not where:
-                where = [TopicPartition(name, 0)]
-            consumer.assign(where)
-            await consumer.seek_to_beginning(*where)
-            ends = await consumer.end_offsets(where)
-            found: list[Given] = []
-            while any([await consumer.position(tp) < ends[tp] for tp in where]):
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [Given(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
-        finally:
-            await consumer.stop()
-        return found
+from tests.kafka.notify_clinic import PARTITIONS, Deployment, forgotten, in_spool, ready, status, until
 
 
 @pytest.fixture
@@ -167,19 +72,6 @@ async def test_a_receiver_that_is_new_begins_now_or_with_all_there_is(deployment
             await until(lambda: late.taken and len(whole.taken) == 2)
         assert late.ids() == ["after-1"]
         assert whole.ids() == ["before-1", "after-1"]
-
-
-def ready(deployment: Deployment) -> bool:
-    return status(deployment, "/readyz")[0] == 200
-
-
-def status(deployment: Deployment, path: str) -> tuple[int, str]:
-    """What the process answers."""
-    try:
-        with urllib.request.urlopen(f"http://{deployment.addresses[-1]}{path}", timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, ""
 
 
 async def test_what_was_taken_is_not_sent_again_after_a_start(deployment: Deployment) -> None:
@@ -383,10 +275,6 @@ async def test_a_backlog_waits_in_the_topic_and_not_in_the_process(
             await until(lambda: len(ward.taken) == 800, 40)
 
 
-def in_spool(folder: Path) -> int:
-    return asked(folder, "SELECT count(*) FROM notice")
-
-
 async def test_a_process_without_brokers_says_so_in_one_line(deployment: Deployment) -> None:
     nowhere = replace(deployment, connection=replace(deployment.connection, bootstrap="127.0.0.1:1"))
     with pytest.raises(NoBrokerError, match=r"no broker answers at 127\.0\.0\.1:1"):
@@ -410,16 +298,3 @@ async def test_whoever_is_forgotten_is_taken_out_of_what_waits(deployment: Deplo
             await deployment.say(notice(2, alert="B"))
             await until(lambda: len(ward.taken) == 2)
         assert ward.ids() == ["B-1", "B-2"]
-
-
-def forgotten(folder: Path, alert: str) -> bool:
-    return asked(folder, "SELECT count(*) FROM forgotten WHERE alert_id = ?", alert) == 1
-
-
-def asked(folder: Path, sql: str, *values: str) -> int:
-    """What a spool answers."""
-    db = apsw.Connection(str(folder / "trabecula.sqlite"), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        return int(db.execute(sql, values).get)
-    finally:
-        db.close()
