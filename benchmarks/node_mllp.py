@@ -2,7 +2,8 @@
 
 Topic: the node is the whole of it in a process of its own, as an operator starts it: every message is translated, kept,
 folded, decided and committed before its AA. The peers take turns with it in the same run, so that the ratio means the
-same on any machine. The edges alone, which only count, stand below it.
+same on any machine: python-hl7's server doing the same, one message and one commit after the other; beside it that
+server with the group commit of our engine, or keeping the raw message alone, and both edges, which only count.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from typing import Final
 
 from hl7.mllp import HL7StreamReader, HL7StreamWriter, start_hl7_server
 
-from streams.node.engine import Engine
+from streams.node.engine import Engine, Limits
 from streams.node.mllp import MllpSettings, serve_mllp
 from streams.node.port import Incoming, Outcome
 from streams.node.store import Store
@@ -66,11 +66,20 @@ async def _their_edge(_folder: Path) -> int:
     return await _python_hl7(nothing)
 
 
-async def _their_server_our_store(folder: Path) -> int:
-    """python-hl7's server before the same engine and store: translated, decided and committed before the answer."""
+async def _their_server_same_store(folder: Path) -> int:
+    """The same work and the same store: each message translated, decided and committed before its answer."""
+    return await _their_server_our_engine(folder, Limits(together=1))
+
+
+async def _their_server_group_commit(folder: Path) -> int:
+    """The same, and what waits at once is committed at once, which is no part of that server but of our engine."""
+    return await _their_server_our_engine(folder, Limits())
+
+
+async def _their_server_our_engine(folder: Path, limits: Limits) -> int:
     service = Service(load_settings())
     store = Store(folder)
-    engine = Engine(store, service.monitor, service.tables, service.settings.site)
+    engine = Engine(store, service.monitor, service.tables, service.settings.site, limits=limits)
     engine.start()
 
     async def keep(raw: bytes) -> None:
@@ -95,7 +104,8 @@ async def _their_server_log_only(folder: Path) -> int:
 PEERS: Final[Mapping[str, Callable[[Path], Awaitable[int]]]] = {
     "our edge": _our_edge,
     "python-hl7 edge": _their_edge,
-    "python-hl7, same store": _their_server_our_store,
+    "python-hl7, same store": _their_server_same_store,
+    "python-hl7, our group commit": _their_server_group_commit,
     "python-hl7, raw message only": _their_server_log_only,
 }
 
