@@ -65,7 +65,7 @@ class ShardTelling:
         if was_loading:
             self._loaded(event.source)
         self._release()
-        self._tell(told)
+        self._tell(told, now)
 
     def of_clock(self, notices: Sequence[Notice]) -> None:
         """Tell or withhold what time, a new rule pack, or what came from elsewhere changed."""
@@ -81,7 +81,7 @@ class ShardTelling:
         digest = self.history.live(source, now)
         self._loaded(source)
         self._release()
-        self._tell(digest)
+        self._tell(digest, now)
 
     def _saw(self, notices: Iterable[Notice]) -> None:
         self._latest.update((notice.alert_id, notice) for notice in notices)
@@ -105,13 +105,16 @@ class ShardTelling:
             self._kept.put(_WITHHELD + alert_id.encode(), None)
         self.history.released.clear()
 
-    def _tell(self, notices: Iterable[Notice]) -> None:
+    def _tell(self, notices: Iterable[Notice], now: datetime | None = None) -> None:
+        """`now`: when what stands after a load is told together."""
         for notice in notices:
-            self._sends.append(notice_record(notice))
+            together = now if notice.notice_id in self.history.digested else None
+            self._sends.append(notice_record(notice, together))
             for alert_id in filter(None, (notice.alert_id, notice.into)):
                 self._spoke(alert_id)
             labels = ("rule", notice.rule_id), ("transition", notice.transition)
             self._counts["notices", (*labels, ("severity", notice.severity), ("mode", notice.mode))] += 1
+        self.history.digested.clear()
 
     def _spoke(self, alert_id: str) -> None:
         self._kept.put(_TOLD + alert_id.encode(), b"1" if alert_id in self.history.standing else None)
