@@ -108,6 +108,7 @@ CHANGELOG: Final = Topic(
     "All that a partition of the events knows: charts, links, what was told; the last record of a key counts.",
     "a key of the partition's state; partition = that of the events",
     cleanup="compact",
+    largest=16 * _MEBIBYTE,  # a chart that cannot be written would hold up its partition for good
     is_internal=True,
 )
 PATIENTS: Final = Topic(

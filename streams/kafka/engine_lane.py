@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from streams.kafka.engine_terms import Counts, Deliver, Records, Terms
 from streams.kafka.engine_work import Working, unless
 from streams.kafka.recovery import ChangelogReader, Replica
+from streams.node.logs import LOG
 
 if TYPE_CHECKING:
     from streams.kafka.fence import Fence
@@ -126,7 +127,8 @@ class Lane:
             if self._working is not None:
                 self._come_to(Phase.WORKING)
                 await self._working.run()
-        except _OF_THE_BROKER:
+        except _OF_THE_BROKER as error:
+            LOG.warning("failed", error=type(error).__name__, of=f"partition {self.partition}")
             self._shard = None
             return self.phase is Phase.WORKING
         finally:

@@ -187,18 +187,20 @@ async def _crash(app: WorkerApp) -> None:
 async def _once_ready(engine: Engine, announce: Callable[[], None]) -> None:
     while not engine.ready:  # noqa: ASYNC110 - readiness is read off several partitions, and nobody sets it
         await asyncio.sleep(_LOOK)
+    LOG.info("started", process="worker", count=len(engine.lanes))
     announce()
 
 
 async def _end(app: WorkerApp, engine: Engine, starting: asyncio.Task[Any]) -> None:
     """Finish what is under way, tell the group, and be gone within a bound."""
+    LOG.info("stopping", process="worker")
     try:
         async with asyncio.timeout(_END_WITHIN):
             await engine.close()
             starting.cancel()
             await app.stop()
     except TimeoutError:
-        LOG.warning("stopping", seconds=_END_WITHIN)
+        LOG.warning("failed", of="stopping", seconds=_END_WITHIN)
 
 
 @contextmanager
