@@ -77,6 +77,8 @@ class Running:
 
     http: str
     mllp: str
+    fails: asyncio.Task[None]
+    """Raises what ended a part of it."""
 
 
 class Gateway:
@@ -154,13 +156,20 @@ class Gateway:
         await asyncio.gather(*left, return_exceptions=True)
         await asyncio.gather(*(each.release() for each in (*self._lanes, self._raw)))
 
+    async def fails(self) -> None:
+        """Return never but by raising what ended a part of the gateway: without it the rest would only seem to work.
+
+        Errors: whatever that was.
+        """
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
     # ---- how it stands
 
     def readiness(self) -> Readiness:
         """Whether messages are taken."""
-        ended = next((task for task in self._tasks if task.done()), None)
-        why = "a part of the gateway has ended; its log says how" if ended else None
-        why = why or next((each.why for each in (*self._lanes, self._raw) if each.why), None)
+        why = next((each.why for each in (*self._lanes, self._raw) if each.why), None)
         return Readiness("ready") if why is None else Readiness("failed", why)
 
     def samples(self) -> Iterable[Sample]:
@@ -216,7 +225,9 @@ async def running(service: Service, options: Options) -> AsyncIterator[Running]:
         open_.push_async_callback(_listen_no_more, mllp, http)
         await http.start()
         LOG.info("started", http=http.address, mllp=address_of(mllp), process=os.getpid())
-        yield Running(http.address, address_of(mllp))
+        failing = asyncio.create_task(gateway.fails())
+        open_.callback(failing.cancel)
+        yield Running(http.address, address_of(mllp), failing)
         LOG.info("stopping")
     LOG.info("stopped")
 
@@ -253,12 +264,17 @@ async def serve(
     announce: Callable[[Running], None],
     wait: Callable[[], Awaitable[None]] = until_signalled,
 ) -> None:
-    """Run a gateway until it is told to stop; told so while it starts, it stops as soon as it has."""
+    """Run a gateway until it is told to stop; told so while it starts, it stops as soon as it has.
+
+    Errors: as `running`, and whatever made a part of it fail.
+    """
     asyncio.get_running_loop().set_exception_handler(lambda _, context: loop_failed(context))
     told = asyncio.ensure_future(wait())
     try:
         async with running(service, options) as gateway:
             announce(gateway)
-            await told
+            await asyncio.wait((told, gateway.fails), return_when=asyncio.FIRST_COMPLETED)
+            if gateway.fails.done():
+                gateway.fails.result()
     finally:
         told.cancel()

@@ -119,12 +119,16 @@ class Lane:
         self.why = None
 
     async def run(self) -> None:
-        """Work until `close`, and until nothing waits."""
-        while works := await self._next():
-            await stand_back(self._before)
-            await self._work(works)
-            if not self._publisher.is_started and not self._is_closed:
-                await self._reach()
+        """Work until `close`, and until nothing waits. However it ends, nobody waits in vain."""
+        try:
+            while works := await self._next():
+                await stand_back(self._before)
+                await self._work(works)
+                if not self._publisher.is_started and not self._is_closed:
+                    await self._reach()
+        finally:
+            self.why = self.why or "a part of the gateway has failed; its log says how"
+            self._empty(self.why)
 
     async def _next(self) -> list[_Work]:
         """What waits, within bounds; nothing once the lane is closed and empty."""

@@ -2,19 +2,24 @@
 
 import asyncio
 import json
+import random
+import string
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from confluent_kafka import Producer
 
-from schemas.topics import DEAD_LETTERS, EVENTS, PATIENTS, RAW_FHIR, RAW_HL7V2
+from schemas.topics import DEAD_LETTERS, EVENTS, PATIENTS, RAW_FHIR, RAW_HL7V2, topics_of_site
 from schemas.wire import encode
 from streams.kafka.connection import Connection
+from streams.kafka.topics import create
+from streams.kafka.translating import Translator
 from streams.service import Service
 from streams.settings import Settings
-from tests.kafka.gateway_clinic import Clinic, eventually, gateway, publish
+from tests.kafka.gateway_clinic import PARTITIONS, Clinic, eventually, gateway, publish
 from tests.node.http_clinic import calcium
 from tests.node.mllp_clinic import block
 from tests.node.serving import JSON
@@ -299,6 +304,41 @@ async def test_whoever_is_live_does_not_wait_for_a_load_of_old_data(connection: 
 
 
 # ---- how it stands
+
+
+async def test_a_gateway_of_which_a_part_fails_answers_nobody_and_ends_loudly(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mistakes in one message are dead letters; what fails beyond a message must not leave senders waiting."""
+
+    def fail(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    async with gateway(connection) as clinic:
+        monkeypatch.setattr(Translator, "take_all", fail)
+        answer = await clinic.http.post("/v1/events", content=encode(calcium("e")), headers=JSON)
+        assert answer.status_code == 503
+        with pytest.raises(ZeroDivisionError):
+            await clinic.running.fails
+        assert not await clinic.is_ready()
+        answer = await clinic.http.post("/v1/events", content=encode(calcium("f")), headers=JSON)
+        assert answer.status_code == 503
+
+
+async def test_a_record_that_brokers_do_not_take_costs_no_other_message(connection: Connection) -> None:
+    """A topic that was made smaller than it is declared (`topics check` says so): whoever is small enough goes on."""
+    small = topics_of_site(partitions=PARTITIONS, copies=1)
+    await create(connection, [replace(topic, largest=4_096) if topic == small[1] else topic for topic in small])
+    noise = "".join(random.Random(3).choices(string.ascii_letters + string.digits, k=200_000))
+    large = RESULTS + f"NTE|1||{noise}\r".encode()
+    async with gateway(connection, of=CITY) as clinic:
+        names = [f"N{n}" for n in range(12)]
+        bodies = [(large if n == 5 else RESULTS).replace(b"MSG-4711", name.encode()) for n, name in enumerate(names)]
+        told = await asyncio.gather(*map(clinic.hl7, bodies))
+        assert [code for code, _ in told] == ["AE" if n == 5 else "AA" for n in range(12)]
+        kept = {(record.value or b"").split(b"|")[9].decode() for record in clinic.records(RAW_HL7V2)}
+        assert kept == {*names} - {"N5"}
+        await eventually(clinic.is_ready)
 
 
 async def test_a_gateway_shows_nothing_of_a_patient(connection: Connection) -> None:
