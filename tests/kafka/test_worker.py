@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from schemas.topics import EVENTS
 from tests.kafka.counting import RAISE
-from tests.kafka.worker_clinic import Clinic, many, until
+from tests.kafka.worker_clinic import PARTITIONS, Clinic, many, until
 
 
 @pytest.fixture
@@ -42,6 +44,30 @@ def test_a_quiet_topic_is_answered_at_once_and_a_backlog_in_few_transactions(cli
     until(clinic.done)
     assert worker.metric("trabecula_records_total") == 20_001
     assert worker.metric("trabecula_transactions_total") < 200
+
+
+async def test_what_a_feed_took_back_is_never_read(clinic: Clinic) -> None:
+    """A feed may publish in transactions; the stream engine reads what is aborted too, unless it uses its own."""
+    clinic.worker().ready()
+    topic = clinic.prefix + EVENTS.name
+    async with AIOKafkaProducer(bootstrap_servers=clinic.bootstrap, transactional_id=clinic.prefix) as feed:
+        await feed.begin_transaction()
+        await feed.send_and_wait(topic, b"notice taken back", b"key", partition=0)
+        await feed.abort_transaction()
+        async with feed.transaction():
+            await feed.send_and_wait(topic, b"notice kept", b"key", partition=0)
+    until(lambda: bool(clinic.notices()))
+    assert (clinic.notices(), clinic.counts()) == ([(b"key", b"notice kept")], {b"key": 1})
+
+
+def test_more_workers_than_partitions_stand_by(clinic: Clinic) -> None:
+    workers = [clinic.worker() for _ in range(PARTITIONS + 1)]
+    clinic.publish(many(1_000))
+    until(clinic.done)
+    for worker in workers:
+        worker.ready()
+    until(lambda: sum(worker.metric("trabecula_partition_ready") for worker in workers) == PARTITIONS)
+    assert clinic.counts() == clinic.sent
 
 
 def test_time_alone_is_told_when_it_has_come_also_by_the_next_worker(clinic: Clinic) -> None:
