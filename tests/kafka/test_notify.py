@@ -20,10 +20,10 @@ from schemas.topics import DEAD_LETTERS, NOTICES, topics_of_site
 from schemas.wire import encode
 from streams.kafka.connection import Connection, NoBrokerError
 from streams.kafka.notify_parking import sent_again
-from streams.kafka.records import alert_record
+from streams.kafka.records import alert_record, notice_record
 from streams.kafka.topics import create
 from streams.kafka.work import Given, Sent
-from tests.delivery.receiving import SECRET, Reply, file, notice, server, webhook
+from tests.delivery.receiving import AT, SECRET, Reply, file, notice, server, webhook
 from tests.house.places import ROOT
 from tests.kafka.notify_clinic import PARTITIONS, Deployment, forgotten, in_spool, ready, status, until
 
@@ -97,6 +97,18 @@ async def test_a_spool_that_is_lost_costs_nothing_and_keeps_whom_the_receiver_wa
             await deployment.say(notice(2, **ended), notice(2, alert="B", **ended))
             await until(lambda: len(ward.taken) == 2)
         assert ward.ids() == ["A-1", "A-2"]
+
+
+async def test_what_is_told_together_after_a_load_is_one_message_the_critical_first(deployment: Deployment) -> None:
+    told = [("A", "advisory"), ("B", "critical"), ("C", "warning")]
+    with server() as ward:
+        said = [notice(1, alert=alert, severity=severity, patient_id="P") for alert, severity in told]
+        await deployment.say(*[notice_record(one, AT) for one in said])
+        async with deployment.notifying(webhook(ward.url)):
+            await until(lambda: ward.taken)
+        (request,) = ward.taken
+        assert [one["notice_id"] for one in request.body["notices"]] == ["B-1", "C-1", "A-1"]
+        assert await deployment.committed("ward") == 3
 
 
 # ---- receivers that fail
