@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, TextIO, get_args
 
 import structlog
+
 from streams.settings_node import LogSettings
 
 Event = Literal[
