@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from tests.kafka.broker import Cluster, cluster
 from tests.kafka.jars import NoKafka, jars
@@ -57,6 +58,12 @@ def three_brokers() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def prefix() -> str:
-    """What the names of a test's topics, groups and transactions begin with."""
-    return f"t{uuid.uuid4().hex[:12]}."
+def prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What the names of a test's topics, groups and transactions begin with; its topics are removed afterwards."""
+    name = f"t{uuid.uuid4().hex[:12]}."
+    yield name
+    if "bootstrap" in request.fixturenames:
+        client = AdminClient({"bootstrap.servers": request.getfixturevalue("bootstrap")})
+        ours = [topic for topic in client.list_topics(timeout=20).topics if topic.startswith(name)]
+        for removed in (client.delete_topics(ours) if ours else {}).values():
+            removed.result(20)
