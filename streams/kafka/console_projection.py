@@ -28,6 +28,7 @@ _WAIT_MS: Final = 100
 _AT_ONCE: Final = 2_000
 _FETCH: Final = 8 * 1024 * 1024
 _AGAIN: Final = 1.0
+_STOP_WITHIN: Final = 1.0
 _UNDER_WAY: Final = timedelta(minutes=2)
 """Longer than a transaction may last: what is older and not complete never will be."""
 _TIDY_EVERY: Final = 3_600.0
@@ -93,8 +94,8 @@ class Projection:
             while True:
                 await self._step(consumer, where)
         finally:
-            with suppress(KafkaError):
-                await consumer.stop()
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(consumer.stop(), _STOP_WITHIN)
 
     async def _begin(self, consumer: AIOKafkaConsumer, where: Sequence[TopicPartition]) -> None:
         """Go on where the rows are, or at the beginning of what the topic has."""

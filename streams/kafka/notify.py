@@ -7,7 +7,7 @@ start, here or elsewhere.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,8 @@ from streams.node.logs import LOG
 from streams.node.port import NotDurableError
 
 _LARGEST: Final = 2 * 1024 * 1024
-_STOP_WITHIN: Final = 9.0
+_STOP_WITHIN: Final = 8.0
+_LET_GO_WITHIN: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ async def notify(options: Options, announce: Callable[[str], None], wait: Callab
             await partitions_of(options.connection, NOTICES)
             alerts = await partitions_of(options.connection, ALERTS)
             producer = await _producer(options.connection)
-            open_.push_async_callback(producer.stop)
+            open_.push_async_callback(_let_go, producer)
             terms = Terms(options.connection, options.data, options.zone, producer, options.session)
             mailboxes = []
             for each in options.delivery.receivers:
@@ -108,6 +109,12 @@ async def _producer(connection: Connection) -> AIOKafkaProducer:
         await producer.stop()
         raise NoBrokerError(f"no broker answers at {connection.bootstrap} ({type(error).__name__})") from None
     return producer
+
+
+async def _let_go(producer: AIOKafkaProducer) -> None:
+    """Close it within a bound: what it did not write is refused anew after the next start."""
+    with suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(producer.stop(), _LET_GO_WITHIN)
 
 
 async def _deliver(

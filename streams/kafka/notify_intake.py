@@ -4,6 +4,7 @@ Topic: whatever the group gives this process is read on where the spool is, and 
 rebalance everything is given up, and what is still given to this process is taken up again.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from streams.kafka.connection import Connection
 
 AT_ONCE: Final = 500
 _LOOK_MS: Final = 200
+_WITHIN: Final = 2.0
+"""Seconds in which the brokers must answer; what they did not say is asked again."""
 _HEARTBEATS: Final = 10
 """In a session."""
 _FETCH: Final = 1024 * 1024
@@ -79,9 +82,9 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._consumer.start()
 
     async def stop(self) -> None:
-        """Leave the group."""
-        with suppress(KafkaError):
-            await self._consumer.stop()
+        """Leave the group, within a bound: without brokers the group sees by itself that nobody is there."""
+        with suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(self._consumer.stop(), _WITHIN)
 
     # ---- what the group says
 
@@ -162,8 +165,8 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc]
         asked = {self._where(p): OffsetAndMetadata(o, f"{_BEGAN}{began[p]}") for p, o in offsets.items() if p in began}
         try:
             if asked:
-                await self._consumer.commit(asked)
-        except KafkaError:
+                await asyncio.wait_for(self._consumer.commit(asked), _WITHIN)
+        except (KafkaError, TimeoutError):
             return False
         return True
 
