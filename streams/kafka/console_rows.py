@@ -31,7 +31,7 @@ CREATE INDEX IF NOT EXISTS origin_place ON origin (number, at);
 """
 _MODEL: Final = ("projected", "origin", "alert", "notice", "chart", "link", "reference", "rule_said")
 """What is made of the topics. The audit, which is made here, is not among it."""
-_NO_EVIDENCE: Final = frozenset({"patient", "encounter"})
+NO_EVIDENCE: Final = frozenset({"patient", "encounter"})
 """Kinds of events to which no alert leads: most of a hospital's."""
 PROJECTED: Final = (topics.PATIENTS, topics.EVENTS, topics.CHANGELOG, topics.NOTICES, topics.ALERTS)
 """What the model is made of."""
@@ -163,7 +163,7 @@ def _origin(rows: Rows, record: Record) -> None:
         return
     if event.kind == "erasure":
         rows.db.execute("DELETE FROM origin WHERE patient_id = ?", (event.patient_id,))
-    elif event.kind not in _NO_EVIDENCE:
+    elif event.kind not in NO_EVIDENCE:
         message = dict(record.headers).get(MESSAGE)
         rows.db.execute(
             "INSERT OR IGNORE INTO origin VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -16,7 +16,7 @@ import pytest
 
 from schemas.alerts import STANDING
 from schemas.events import AnyEvent, Erasure
-from schemas.topics import ALERTS, CHANGELOG, EVENTS, NOTICES
+from schemas.topics import ALERTS, CHANGELOG, EVENTS, NOTICES, RAW_HL7V2
 from schemas.wire import decode, encode
 from streams.inputs import Intake
 from streams.intake.hl7v2 import split_hl7v2
@@ -25,6 +25,7 @@ from streams.kafka.connection import Connection
 from streams.kafka.console import Options, running
 from streams.kafka.console_answers import Answers
 from streams.kafka.console_projection import Projection
+from streams.kafka.console_rows import NO_EVIDENCE
 from streams.kafka.intake_records import MESSAGE, digest_of, raw_record
 from streams.kafka.publisher import Publisher
 from streams.kafka.work import Given, Sent
@@ -260,7 +261,7 @@ async def test_an_answer_that_no_broker_has_is_not_acknowledged(tmp_path: Path) 
 
 
 async def test_evidence_leads_to_the_raw_message_as_long_as_the_topics_have_it(clinic: Clinic) -> None:
-    raw = next(iter(split_hl7v2(files()["story-3-calcium.hl7"])))
+    raw, by_feed, *_ = split_hl7v2(files()["story-3-calcium.hl7"])
     message = Incoming("mllp", "hl7v2", raw, datetime.now(UTC), "laboratory")
     digest = digest_of(message)
     events = Intake(service().settings.site, service().tables, MemoryDirectory()).hl7v2(raw).events
@@ -268,13 +269,20 @@ async def test_evidence_leads_to_the_raw_message_as_long_as_the_topics_have_it(c
     assert kept is not None
     await clinic.write(kept)
     await clinic.take(events, ((MESSAGE, digest.encode()),))
+    await clinic.write(Sent(RAW_HL7V2.name, b"any", by_feed))
+    published = Intake(service().settings.site, service().tables, MemoryDirectory()).hl7v2(by_feed).events
+    digest = digest_of(Incoming("kafka", "hl7v2", by_feed, datetime.now(UTC)))
+    await clinic.take(published, ((MESSAGE, digest.encode()),))
     native = [event for event in fortnight() if event.kind == "lab_result"][:1]
     await clinic.take(native)
     async with clinic.console() as (_, client):
-        (event, *_) = [event for event in events if event.kind not in {"patient", "encounter"}]
+        (event, *_) = [event for event in events if event.kind not in NO_EVIDENCE]
         (found,) = (await client.get("/v1/messages", params=named(event))).json()["items"]
         assert found["body"].encode() == raw
         assert (found["channel"], found["format"], found["feed"]) == ("mllp", "hl7v2", "laboratory")
+        (event, *_) = [event for event in published if event.kind not in NO_EVIDENCE]
+        (found,) = (await client.get("/v1/messages", params=named(event))).json()["items"]
+        assert (found["body"].encode(), found["channel"]) == (by_feed, "kafka")
         (found,) = (await client.get("/v1/messages", params=named(native[0]))).json()["items"]
         assert (found["format"], json.loads(found["body"])["event_id"]) == ("event", native[0].event_id)
         assert (await client.get("/v1/messages", params={"source": "x", "event_id": "x"})).status_code == 404
@@ -298,14 +306,17 @@ async def test_whoever_is_forgotten_is_shown_no_more_nor_after_a_rebuild(clinic:
         record_id="e",
         recorded_at=ENDS,
     )
+    theirs = next(e for e in fortnight() if e.patient_id == alert.patient_id and e.kind not in NO_EVIDENCE)
     async with clinic.console() as (_, client):
         path = f"/v1/patients/{alert.patient_id}"
         assert (await client.get(path)).status_code == 200
+        assert (await client.get("/v1/messages", params=named(theirs))).status_code == 200
         await clinic.take([erasure])
         await until_gone(client, path)
     for rebuild in (False, True):
         async with clinic.console(rebuild=rebuild) as (_, client):
             assert (await client.get(path)).status_code == 404
+            assert (await client.get("/v1/messages", params=named(theirs))).status_code == 404
             assert alert.patient_id not in {shown["patient_id"] for shown in (await alerts_of(client)).values()}
             assert alert.alert_id not in notices_in(clinic.folder)
 
