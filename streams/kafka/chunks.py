@@ -15,11 +15,10 @@ _MOMENT: Final = 0.2
 """Seconds: a transaction costs a tenth of that, and another one is decided on meanwhile."""
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _ROOM: Final = 2
-"""Chunks that wait, beyond which no more is fetched. A fetch is taken whole: while a part of it lies with the client,
-it asks the same broker for nothing else."""
+"""Chunks that wait, beyond which no more is taken from the client."""
 
 Fetch = Callable[[int], Awaitable[Sequence[Given]]]
-"""Records of a partition, as many as a fetch brought; none if none came for a while."""
+"""Records of a partition that come next; none if none came for a while."""
 
 
 @dataclass(eq=False, slots=True)

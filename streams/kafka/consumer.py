@@ -24,8 +24,8 @@ T = TypeVar("T")
 _FETCH_WAIT_MS: Final = 100
 """A broker is asked one thing at a time: while it waits for records of some partitions it is not asked for others."""
 _LOOK: Final = 1.0
-_WHOLE: Final = 1_000_000
-"""Records: more than a fetch brings."""
+_AT_ONCE: Final = 1_000
+"""Records: unpacking them takes some milliseconds, in which nobody else of this process gets on."""
 
 
 class Listener(ConsumerRebalanceListener):
@@ -125,7 +125,7 @@ class LaneConsumer(Consumer):
         return await self._in_thread(self._fetched(self._where(partition)))
 
     async def _fetched(self, where: TopicPartition) -> list[Given]:
-        found = await self._client.getmany(where, timeout_ms=int(_LOOK * 1000), max_records=_WHOLE)
+        found = await self._client.getmany(where, timeout_ms=int(_LOOK * 1000), max_records=_AT_ONCE)
         return [
             Given(r.partition, r.offset, r.timestamp, r.key, r.value, r.headers)
             for records in found.values()

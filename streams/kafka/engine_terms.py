@@ -16,7 +16,7 @@ class Records(Protocol):
     """Where the records of partitions come from: a member of a group of consumers."""
 
     async def fetch(self, partition: int) -> list[Given]:
-        """Records that come next, as many as a fetch brought; none if none came for a while."""
+        """Records that come next, as many as are unpacked in a moment; none if none came for a while."""
 
     async def begin(self, partition: int) -> int:
         """Go on where the group is committed to; where the partition ends now."""

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from streams.kafka.state import Held, StoreError
 
-_AT_ONCE: Final = 5_000
+_AT_ONCE: Final = 2_000
 _WAIT_MS: Final = 100
 _FETCH: Final = 8 * 1024 * 1024
 _BACKOFF: Final = 0.5

@@ -36,6 +36,8 @@ GROUP: Final = "trabecula.worker"
 _END_WITHIN: Final = 8.0
 """Seconds for ending in good order; what is under way after that is taken back by whoever follows."""
 _LOOK: Final = 0.02
+_TURN: Final = 0.0005
+"""Seconds: a transaction is five short turns of the loop, and the client's thread unpacks records beside it."""
 
 
 class WorkerError(Exception):
@@ -223,6 +225,7 @@ def _stalled(partitions: list[int], limit: float) -> None:
 
 def run(worker: Coroutine[Any, Any, None]) -> int:
     """Run a worker to its end; the exit status."""
+    sys.setswitchinterval(_TURN)
     try:
         asyncio.run(worker)
     except (FencedError, StoreError, WorkerError) as error:
