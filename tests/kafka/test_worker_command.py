@@ -90,4 +90,4 @@ async def test_a_partition_and_its_changelog_go_together(bootstrap: str, prefix:
 )
 def test_a_setting_that_cannot_be_used_is_named(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=f"setting {name}"):
-        load(WorkerSettings, **{name: value})
+        load(WorkerSettings, None, **{name: value})
