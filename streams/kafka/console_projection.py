@@ -110,20 +110,19 @@ class Projection:
     async def _step(self, consumer: AIOKafkaConsumer, where: Sequence[TopicPartition]) -> None:
         found: Found = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_AT_ONCE)
         if found:
-            unreadable = await self._writer.do(lambda rows: self._apply(rows, found))
-            self.unreadable.update(unreadable)
+            takes_out = any(record.value is None for records in found.values() for record in records)
+            keep = self._writer.forget if takes_out and self.state == "running" else self._writer.do
+            await keep(lambda rows: self._apply(rows, found))
             self._tell(found)
         await self._look(consumer, where)
 
-    def _apply(self, rows: Rows, found: Found) -> Counter[str]:
-        unreadable: Counter[str] = Counter()
+    def _apply(self, rows: Rows, found: Found) -> None:
         read = {}
         for tp, records in found.items():
             topic = self._names[tp.topic]
-            unreadable[topic] += sum(not console_rows.apply(rows, topic, record) for record in records)
+            self.unreadable[topic] += sum(not console_rows.apply(rows, topic, record) for record in records)
             read[topic, tp.partition] = records[-1].offset + 1
         console_rows.put_positions(rows, read)
-        return unreadable
 
     # ---- how far it is
 
@@ -156,7 +155,7 @@ class Projection:
             for tp, offset in first.items():
                 console_rows.origins_removed(rows, tp.partition, offset)
 
-        await self._writer.do(tidied)
+        await self._writer.forget(tidied)
 
     # ---- whoever waits
 

@@ -252,7 +252,8 @@ class Mailbox:
 
         Errors: NotDurableError.
         """
-        await self._writer.do(lambda rows: self._spool.forget(rows, alerts, positions))
+        keep = self._writer.forget if alerts else self._writer.do
+        await keep(lambda rows: self._spool.forget(rows, alerts, positions))
 
     # ---- for operators
 

@@ -52,6 +52,14 @@ class Writer:
             raise NotDurableError(str(error)) from error
         return answer
 
+    async def forget(self, job: Callable[[Rows], None]) -> None:
+        """Do a job that takes somebody out; nothing of them is left in the log of the file either.
+
+        Errors: NotDurableError; whatever the job raises.
+        """
+        await self.do(job)
+        await asyncio.wrap_future(self._thread.submit(self.store.tidy, wholly=True))
+
     async def record(self, entry: AuditEntry) -> None:
         """Keep an entry of the audit; returns once it is durable.
 

@@ -311,6 +311,7 @@ async def test_whoever_is_forgotten_is_shown_no_more_nor_after_a_rebuild(clinic:
         path = f"/v1/patients/{alert.patient_id}"
         assert (await client.get(path)).status_code == 200
         assert (await client.get("/v1/messages", params=named(theirs))).status_code == 200
+        assert alert.sentence.encode() in kept(clinic.folder)
         await clinic.take([erasure])
         await until_gone(client, path)
     for rebuild in (False, True):
@@ -319,6 +320,12 @@ async def test_whoever_is_forgotten_is_shown_no_more_nor_after_a_rebuild(clinic:
             assert (await client.get("/v1/messages", params=named(theirs))).status_code == 404
             assert alert.patient_id not in {shown["patient_id"] for shown in (await alerts_of(client)).values()}
             assert alert.alert_id not in notices_in(clinic.folder)
+    assert alert.sentence.encode() not in kept(clinic.folder)
+
+
+def kept(folder: Path) -> bytes:
+    """Every byte that the console has on its disk."""
+    return b"".join(path.read_bytes() for path in folder.glob("trabecula.sqlite*"))
 
 
 async def until_gone(client: httpx.AsyncClient, path: str) -> None:
