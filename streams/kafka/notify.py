@@ -27,7 +27,7 @@ from streams.kafka.notify_mailbox import Mailbox, Terms
 from streams.kafka.process import ProcessError
 from streams.kafka.topics import partitions_of
 from streams.kafka.worker_http import Probes
-from streams.node.logs import LOG
+from streams.node.logs import LOG, loop_failed
 from streams.node.port import NotDurableError
 
 _LARGEST: Final = 2 * 1024 * 1024
@@ -76,6 +76,7 @@ async def notify(options: Options, announce: Callable[[str], None], wait: Callab
 
     Errors: NoBrokerError, TopicsError, FolderInUseError, StoreError, AddressError, OSError; ProcessError.
     """
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: loop_failed(context))
     told = asyncio.ensure_future(wait())
     try:
         async with AsyncExitStack() as open_:

@@ -21,11 +21,13 @@ import pytest
 import yaml
 
 from streams.kafka.worker_metrics import COUNTED
+from streams.node.access_settings import AccessSettings
 from streams.node.delivery_file import load_receivers
 from streams.settings import KNOWN, Asked, Settings
 from streams.settings_kafka import KafkaSettings
 from streams.settings_layers import PREFIX
 from streams.settings_node import NodeSettings
+from streams.settings_worker import WorkerSettings
 from tests.house.places import ROOT, sources, text
 
 Json = dict[str, Any]
@@ -112,6 +114,8 @@ def test_every_setting_is_one_and_is_taken(name: str, monkeypatch: pytest.Monkey
     assert asked.load(KafkaSettings).bootstrap in {"kafka:9092", "127.0.0.1:9092"}
     assert asked.load(Settings).time_zone == environment.get("TRABECULA_TIME_ZONE", "UTC")
     assert asked.load(NodeSettings).http in {"0.0.0.0:8080", "127.0.0.1:8080"}
+    assert asked.load(WorkerSettings).standbys == 1
+    assert (asked.load(AccessSettings).keys is not None) == ("TRABECULA_KEYS" in environment)
 
 
 @pytest.mark.parametrize("name", PROCESSES)
