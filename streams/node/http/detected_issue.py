@@ -56,8 +56,8 @@ async def search_issues(
 ) -> Response:
     """The alerts of a patient that stand, the most urgent first, as a searchset; those of shadow rules are not told.
 
-    `patient` is a number of the patient, or the address of a Patient that this server was told of; `patient:identifier`
-    is `SYSTEM|VALUE`; `code` is a rule.
+    `patient` is a number of the patient, or a reference to a Patient that this server was told of, the id in which is
+    never taken for a number; `patient:identifier` is `SYSTEM|VALUE`; `code` is a rule.
     """
     if not patient and not identifier:
         raise ProblemError(400, "whose issues is not said", field="patient", accepted="patient, or patient:identifier")
@@ -86,19 +86,24 @@ async def search_issues(
 
 
 def _whose(reads: Reads, node: Node, base: str, patient: str | None, identifier: str | None) -> Chart | None:
-    """The patient of a search. A relative reference is to a Patient of this server, whose id is a number, or of the
-    server that the site's relative references are of; where these are two people, nobody is meant.
-    """
+    """The patient of a search; where its two parameters are two people, nobody is meant."""
     charts = []
     if patient:
-        name = patient.removeprefix(f"{base}/").removeprefix("Patient/")
-        ours = [name] if "://" not in name else []
-        relative = f"Patient/{name}" if "/" not in name else patient
-        charts.append(one_chart(reads, [*ours, *by_address(reads, relative, node.site.fhir_base)], "patient"))
+        meant = _meant(reads, patient.removeprefix(f"{base}/"), node.site.fhir_base)
+        charts.append(one_chart(reads, meant, "patient"))
     if identifier:
         system, _, value = identifier.rpartition("|")
         charts.append(one_chart(reads, by_identifier(node.site, system, value), "patient:identifier"))
     return charts[0] if len({chart and chart.patient_id for chart in charts}) == 1 else None
+
+
+def _meant(reads: Reads, word: str, base: str) -> list[str]:
+    """The identities of a word: a reference is to a Patient that told its number, its id never is one; a word alone
+    is a number, or the id of such a Patient.
+    """
+    if "/" in word:
+        return by_address(reads, word, base)
+    return [word, *by_address(reads, f"Patient/{word}", base)]
 
 
 def _told(reads: Reads, chart: Chart, rule: str | None) -> list[Alert]:
