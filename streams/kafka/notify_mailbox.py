@@ -179,10 +179,9 @@ class Mailbox:
                 await self._send(unreadable_letter(self.name, one.body, origin, now.isoformat()))
         again = await self._writer.do(lambda rows: self._spool.take(rows, arrived, now))
         await self._hold(intake)
-        for notice_id in again:
-            if self._delivery is not None:
-                with suppress(NotDurableError):  # partitions are given up just now; the spool has it
-                    await self._delivery.redrive(self.name, notice_id)
+        if again and self._delivery is not None:
+            with suppress(NotDurableError):  # partitions are given up just now; the spool has them
+                await self._delivery.redrive(self.name, again[-1])  # it looks at the whole spool anew
 
     def _arrived(self, record: Any) -> Arrived:
         """A record as a notice for this receiver."""
