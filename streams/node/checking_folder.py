@@ -13,7 +13,7 @@ from typing import Final
 import apsw
 
 from streams.node.schema import VERSION, version_of
-from streams.node.store_folder import FILE, LOCK
+from streams.node.store_folder import FILE, LOCK, is_open_to_others
 from streams.node.store_rows import Rows
 
 _MEBIBYTE: Final = 1024 * 1024
@@ -46,7 +46,8 @@ def _folder(folder: Path) -> str:
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         raise NotWellError(f"{folder} is no folder that this user can write; give it to the user or name another")
     _not_locked(folder)
-    return f"{folder} can be written, and no node works in it"
+    said = f"{folder} can be written, and no node works in it"
+    return f"{said}; others can look into it: chmod 700 {folder}" if is_open_to_others(folder) else said
 
 
 def _not_locked(folder: Path) -> None:
@@ -94,6 +95,8 @@ def _store(folder: Path, decides: str | None) -> str:
     path = folder / FILE
     if not path.exists():
         return "none yet; made at the first start"
+    if is_open_to_others(path):
+        raise NotWellError(f"{path} can be read by every user of this machine; chmod 600 {path}*")
     try:
         with closing(looked_into(path)) as db:
             found, version = str(db.pragma("integrity_check", 1)), version_of(db)

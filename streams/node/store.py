@@ -22,7 +22,7 @@ import apsw
 from streams.node.bells import Bells
 from streams.node.schema import VERSION, migrate
 from streams.node.store_check import AT_ONCE, BackgroundCheck, found_at_once
-from streams.node.store_folder import FILE, FolderLock
+from streams.node.store_folder import FILE, FolderLock, keep_to_owner
 from streams.node.store_rows import Rows
 
 _CHECKPOINT_AT: Final = 4_000
@@ -202,10 +202,11 @@ def damage(folder: Path) -> str | None:
 
 
 def opened(path: Path, vfs: str | None = None) -> apsw.Connection:
-    """A connection that writes.
+    """A connection that writes to a store that is its owner's alone.
 
     Errors: apsw.Error.
     """
+    keep_to_owner(path)
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     db = apsw.Connection(str(path), flags=flags, vfs=vfs)
     db.set_busy_timeout(5_000)

@@ -2,11 +2,14 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 FILE: Final = "trabecula.sqlite"
 LOCK: Final = "lock"
+
+_OWNER_ALONE: Final = 0o600
 
 
 class FolderInUseError(RuntimeError):
@@ -37,3 +40,22 @@ class FolderLock:
     def release(self) -> None:
         """Leave the folder to others."""
         os.close(self._file)
+
+
+def keep_to_owner(path: Path) -> None:
+    """Make a store readable by its owner alone, whatever the umask; one that is not there is begun empty.
+
+    Topic: SQLite gives its log and what is shared beside it the mode of the store. A file of another user stays as it
+    is; a check says so.
+    """
+    with suppress(OSError):  # there already; or the disk is at fault, which SQLite says in words of its own
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _OWNER_ALONE))
+    # By name: closing a second descriptor of a store that is open would give up the locks that SQLite has on it.
+    for file in (path, *(path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))):
+        with suppress(OSError):
+            file.chmod(_OWNER_ALONE)
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether users that are neither the owner nor of its group can read or enter it."""
+    return bool(path.stat().st_mode & 0o005)

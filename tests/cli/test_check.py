@@ -66,6 +66,20 @@ def test_of_a_store_its_soundness_and_version_are_told_and_no_file_is_touched(tm
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in data.iterdir()} == before
 
 
+def test_a_store_that_every_user_could_read_is_not_well_and_of_such_a_folder_it_is_told(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    tmp_path.chmod(0o755)
+    (tmp_path / FILE).chmod(0o644)
+    ran = checked(tmp_path)
+    found = said(ran)
+    assert ran.status != 0
+    assert found["store"] == (
+        "failed",
+        f"{tmp_path / FILE} can be read by every user of this machine; chmod 600 {tmp_path / FILE}*",
+    )
+    assert found["folder"][1].endswith(f"others can look into it: chmod 700 {tmp_path}")
+
+
 def test_charts_that_another_rule_pack_decided_are_counted(tmp_path: Path) -> None:
     site = tmp_path / "site.toml"
     site.write_text('version = "x"\n[rules.HEP-01.limits.exposed_days]\nvalue = 14\nreason = "ours"\n')

@@ -1,8 +1,10 @@
 """The store: one owner, versions of its tables up and down, damage that is seen, backups, an audit that tells."""
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -53,6 +55,37 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert ended.returncode == 9
     Store(tmp_path).close()
+
+
+# ---- whose it is
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.glob(f"{FILE}*")}
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    former = os.umask(0)
+    yield
+    os.umask(former)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_store_and_its_log_are_their_owners_alone_in_a_folder_that_everybody_may_enter(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    store = Store(tmp_path)
+    assert modes(tmp_path) == dict.fromkeys((FILE, f"{FILE}-wal", f"{FILE}-shm"), 0o600)
+    store.close()
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_store_that_others_could_read_is_taken_from_them_at_the_start(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    (tmp_path / FILE).chmod(0o644)
+    store = Store(tmp_path)
+    assert set(modes(tmp_path).values()) == {0o600}
+    store.close()
 
 
 # ---- the log
