@@ -13,7 +13,19 @@ ERASED: Final = "erased"
 UNTAKEN: Final = ("recorded_in_future", ERASED)
 """What may become of an event so that it is not taken."""
 _LETTERS: Final = frozenset({*UNTAKEN, "failed", "oversize", "broken_off"})
-"""With what a reason may begin that a dead letter is counted by; any other is `refused`."""
+"""With what a reason may begin that a dead letter is counted by as it is."""
+_KINDS: Final = (
+    (("unknown kind", "no resource type", "no message type"), "unknown_kind"),
+    (("unknown status", "unknown clinical status", "no known "), "unknown_status"),
+    (("no patient identifier", "nobody is named", "nothing names this Patient", "no PID"), "no_patient"),
+    (("no time", "no clinical time", "nothing says when"), "no_time"),
+    (("no unit", "unknown unit"), "no_unit"),
+    (("no number", "not a number", "not a plain number", "no value"), "no_value"),
+    (("no code", "no coding", "no drug"), "no_code"),
+    (("larger than ", "more than ", "too many "), "too_large"),
+    (("only this part of it came",), "broken_off"),
+)
+"""With what the reasons of intake begin, and the word for that kind of reason; any other is `refused`."""
 
 
 class Taken(msgspec.Struct):
@@ -50,4 +62,6 @@ def failed(error: Exception) -> Taken:
 def word_of(refusal: Refusal) -> str:
     """The reason of a dead letter as it is counted: one of few words."""
     word = refusal.reason.partition(":")[0]
-    return word if word in _LETTERS else "refused"
+    if word in _LETTERS:
+        return word
+    return next((kind for begins, kind in _KINDS if refusal.reason.startswith(begins)), "refused")

@@ -1,7 +1,7 @@
 """Metrics in a registry of their own: what HTTP counts, and what the engine counts, asked for at each scrape.
 
 Law: no label holds anything of a patient, and no family grows without bound: labels are those of `FAMILIES`, what looks
-like no word of ours is `other`, and so is what comes after `MOST_MEMBERS` members of a family.
+like no word of its label is `other`, and so is what comes after `MOST_MEMBERS` members of a family.
 """
 
 import re
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from streams.intake.fhir.versions import R4_TYPES
 from streams.node.http.reads import Sample
 from streams.node.port import Channel
 
@@ -19,8 +20,24 @@ Kind = Literal["counter", "gauge"]
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 MOST_MEMBERS: Final = 2_000
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.:/#|^-]{0,127}|")
-_HASH_OR_VERSION: Final = re.compile(r"[0-9a-f]{64}|[0-9][0-9A-Za-z.+-]{0,31}")
-_OUR_OWN: Final = frozenset({"version", "sha256"})
+_LONGEST_NAME: Final = 128
+_OUTCOME: Final = re.compile(r"(?:[a-z][a-z_]{0,63}(?: [a-z_]{1,63})?)?")
+_WHAT: Final = re.compile(
+    r"[a-z][a-z0-9_]{0,63}"  # a word of ours
+    r"|(?:OBX|ORC|MSH)-[0-9]{1,2} [A-Z]{1,2}"  # a field and the code in it
+    r"|[A-Z][A-Z0-9]{2}|[A-Z]{3}\^[A-Z][A-Z0-9]{2}"  # a segment; a message's type and trigger: a feed writes them
+    r"|GET|HEAD|DELETE|PATCH"
+)
+_WHAT_PHRASES: Final = frozenset(
+    {
+        "merge into itself",
+        "pregnancy undecided",
+        "order of another service",
+        "appointment of another service",
+        "entry without resource",
+    }
+)
+_OF_A_RESOURCE: Final = re.compile(r"[A-Za-z-]{0,32}")
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
@@ -109,7 +126,7 @@ class _Asked(Collector):
             labels = tuple(_word(name, sample.labels.get(name, "")) for name in FAMILIES[sample.family][1])
             if labels not in found and len(found) >= MOST_MEMBERS:
                 labels = ("other",) * len(labels)
-            found[labels] = found.get(labels, 0.0) + sample.value
+            found[labels] = _together(sample, found.get(labels))
         for name, values in members.items():
             family = _family(name)
             for labels, value in values.items():
@@ -123,5 +140,37 @@ def _family(name: str) -> CounterMetricFamily | GaugeMetricFamily:
     return made(name, words, labels=labels)
 
 
+def _together(sample: Sample, before: float | None) -> float:
+    """Counts of one member add up; of several gauges the largest is shown: the longest silence."""
+    if before is None:
+        return sample.value
+    return before + sample.value if FAMILIES[sample.family][0] == "counter" else max(before, sample.value)
+
+
 def _word(label: str, value: str) -> str:
-    return value if label in _OUR_OWN or _WORD.fullmatch(value) else "other"
+    return value if _KNOWN.get(label, _is_word)(value) else "other"
+
+
+def _is_word(value: str) -> bool:
+    return _WORD.fullmatch(value) is not None
+
+
+def _is_name(value: str) -> bool:
+    """A feed's name, of settings or MSH-3 and MSH-4, in any script; what begins with a digit may be a number."""
+    return value[:1].isalpha() and value.isprintable() and len(value) <= _LONGEST_NAME
+
+
+def _is_what(value: str) -> bool:
+    kind, _, more = value.partition(" ")
+    of_a_resource = kind in R4_TYPES and _OF_A_RESOURCE.fullmatch(more)
+    return value in _WHAT_PHRASES or bool(of_a_resource or _WHAT.fullmatch(value))
+
+
+_KNOWN: Final[dict[str, Callable[[str], bool]]] = {
+    "source": _is_name,
+    "what": _is_what,
+    "outcome": lambda value: _OUTCOME.fullmatch(value) is not None,
+    "version": lambda _: True,
+    "sha256": lambda _: True,
+}
+"""What may stand in a label; in any other, what looks like a word."""
