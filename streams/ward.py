@@ -15,7 +15,7 @@ from schemas.days import FOREVER, to_utc
 from schemas.events import AnyEvent, Erasure, PatientMerge, PatientUnmerge
 from schemas.facts import Fact, Response, Unread
 from streams.chart.chart import Chart
-from streams.chart.facts import Left
+from streams.chart.facts import Left, has_unknown_unit
 from streams.monitor import Monitor, regroup
 from streams.people import People, link_of
 
@@ -71,7 +71,7 @@ class Ward:
     """The patients, who is whom, and when each chart is to be looked at again.
 
     `counts` says what became of events, by closed words: accepted, duplicate, unmapped_code, not_read,
-    event_id_reused, recorded_ahead, recorded_in_future, erased, forwarded.
+    unconvertible_unit, event_id_reused, recorded_ahead, recorded_in_future, erased, forwarded.
     """
 
     def __init__(self, monitor: Monitor, charts: Charts, mark: Callable[[str], str] = plainly) -> None:
@@ -150,6 +150,7 @@ class Ward:
             self.counts["duplicate"] += 1
             return []
         self.counts["accepted"] += 1
+        self.counts["unconvertible_unit"] += has_unknown_unit(fact.payload)
         self.counts["event_id_reused"] += any(before.facts.reused(fact) for before in held)
         cause = Cause(event.event_id, response=isinstance(fact.payload, Response))
         return [n for chart in changed for n in self._decide([chart], now, cause)]

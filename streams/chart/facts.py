@@ -63,6 +63,11 @@ def _lab(e: events.LabResult, tables: Tables) -> Kept:
     )
 
 
+def has_unknown_unit(payload: facts.Payload) -> bool:
+    """It is a result with a number that no rule can read, as its unit is none of its code's."""
+    return isinstance(payload, facts.Lab) and payload.reported is not None and payload.value is None
+
+
 def _limit(value: Decimal | None, unit: str | None, seen: Observation, tables: Tables) -> Decimal | None:
     measured = None if value is None else tables.measure(seen, value, unit)
     return measured.value if measured else None

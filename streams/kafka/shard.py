@@ -46,6 +46,7 @@ _WORDS: Final = (
     "not_read",
     "forwarded",
     "duplicate",
+    "unconvertible_unit",
 )
 """What may become of an event but that it is accepted."""
 

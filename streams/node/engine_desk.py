@@ -37,9 +37,9 @@ from streams.ward import Erasures, Ward
 Done = TypeVar("Done")
 
 _CLOCK: Final = "clock"
-_WORDS: Final = (*UNTAKEN, "unmapped_code", "not_read", "duplicate")
+_WORDS: Final = (*UNTAKEN, "unmapped_code", "not_read", "duplicate", "unconvertible_unit")
 """What may become of an event but that it is accepted."""
-_BESIDE: Final = ("event_id_reused", "recorded_ahead")
+_BESIDE: Final = ("event_id_reused", "recorded_ahead", "unconvertible_unit")
 """What is noticed of an event beside what became of it."""
 
 
@@ -307,7 +307,10 @@ class Desk:
         notices = self.ward.receive(event, self.now)
         for system, n in self.ward.unmapped.items():
             self._counts["unmapped_codes", (("system", system),)] += n
-        taken.counted.update({w: n for w, n in self.ward.counts.items() if w in _BESIDE and n})
+        for beside in _BESIDE:
+            if n := self.ward.counts[beside]:
+                taken.counted[beside] += n
+                self._counts["noticed", (("what", beside),)] += n
         word = next((w for w in _WORDS if self.ward.counts[w]), "accepted")
         if word == "recorded_in_future":
             self._rows.remove_event(ordinal)
@@ -356,6 +359,8 @@ class Desk:
             return ItemOutcome(event.event_id, "accepted", word)
         if word == "duplicate":
             return ItemOutcome(event.event_id, "duplicate")
+        if word == "unconvertible_unit":
+            return ItemOutcome(event.event_id, "accepted", word)
         return ItemOutcome(event.event_id, "accepted")
 
 
