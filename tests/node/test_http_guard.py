@@ -4,6 +4,7 @@ import logging
 import re
 from typing import Any
 
+import httpx
 import pytest
 
 from schemas.wire import decode, encode
@@ -13,6 +14,7 @@ from streams.node.access_keys import new_key
 from streams.node.access_settings import AccessSettings
 from streams.node.http import Metrics, Readiness, Sample
 from streams.node.http.metrics import FAMILIES, MOST_MEMBERS
+from streams.node.http.server import HttpServer
 from streams.node.port import NotDurableError
 from tests.node.http_clinic import MemoryNode, calcium, client, hospital, made
 
@@ -92,6 +94,46 @@ async def test_what_is_not_there_is_a_problem_like_any_other(method: str, path: 
         answer = await asking.request(method, path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/alerts", "GET, HEAD"),
+        ("GET", "/v1/events", "POST"),
+        ("PUT", "/alerts/a", "GET, HEAD, POST"),
+        ("PATCH", "/fhir/Observation/1", "DELETE, PUT"),
+        ("PUT", "/fhir/DetectedIssue", "GET, HEAD, POST"),
+        ("POST", "/v1/notices", "GET"),
+        ("HEAD", "/v1/notices", "GET"),
+        ("HEAD", "/v1/events", "POST"),
+    ],
+)
+async def test_a_method_that_is_not_taken_is_answered_with_those_that_are(method: str, path: str, allowed: str) -> None:
+    application, _, _ = made()
+    async with client(application) as asking:
+        answer = await asking.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/", 200), ("/v1/alerts", 200), ("/v1/alerts/none", 404)],
+)
+async def test_head_answers_as_get_does_without_the_body(path: str, status: int) -> None:
+    application, _, _ = made()
+    async with client(application) as asking:
+        head, got = await asking.head(path), await asking.get(path)
+    assert (head.status_code, got.status_code) == (status, status)
+    assert (head.content, head.headers["content-type"]) == (b"", got.headers["content-type"])
+    assert int(head.headers["content-length"]) > 0
+
+
+async def test_head_comes_over_the_wire_without_a_body_and_is_counted_as_what_it_is() -> None:
+    async with HttpServer(made(port=0)[0]) as server, httpx.AsyncClient(base_url=f"http://{server.address}") as asking:
+        assert [(await asking.head("/healthz")).status_code for _ in "12"] == [200, 200]
+        text = (await asking.get("/metrics")).text
+    assert 'trabecula_http_requests_total{method="HEAD",route="/healthz",status="200"} 2.0' in text
 
 
 # ---- nothing of the patient

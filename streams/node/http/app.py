@@ -1,6 +1,6 @@
 """The application: routes, pages, and the guard around them."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
@@ -34,7 +34,7 @@ from streams.node.http import (
     probes,
 )
 from streams.node.http.admission import admit
-from streams.node.http.guard import Guard
+from streams.node.http.guard import STREAMS, Guard
 from streams.node.http.metrics import Metrics
 from streams.node.http.node import Node
 from streams.node.http.problems import ProblemError, answer, problem_of
@@ -75,7 +75,7 @@ def app(
     monitor: Monitor,
     clock: Clock | None = None,
     metrics: Metrics | None = None,
-    routers: Iterable[ModuleType] = ROUTERS,
+    routers: Sequence[ModuleType] = ROUTERS,
     operated: Operations | None = None,
     site: Site | None = None,
 ) -> FastAPI:
@@ -111,6 +111,7 @@ def app(
         redirect_slashes=False,
     )
     made.state.node = node
+    made.state.routes = [each for module in routers for each in module.router.routes if isinstance(each, Route)]
     made.add_middleware(Guard, node=node)
     for each in (ProblemError, NotDurableError, RequestValidationError, HTTPException):
         made.add_exception_handler(each, _told)
@@ -138,8 +139,9 @@ async def _told(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> set[str]:
     """Of every route of an address: a router says those of the first one alone."""
-    routes = (each for each in request.app.routes if isinstance(each, Route))
-    return {name for each in routes if each.matches(request.scope)[0] is not Match.NONE for name in each.methods or ()}
+    routes = (each for each in request.app.state.routes if each.matches(request.scope)[0] is not Match.NONE)
+    found = {name for each in routes for name in each.methods or ()}
+    return found | {"HEAD"} if "GET" in found and request.url.path != STREAMS else found
 
 
 def _document(made: FastAPI) -> None:

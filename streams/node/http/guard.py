@@ -32,7 +32,7 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 _METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_STREAMS: Final = "/v1/notices"
+STREAMS: Final = "/v1/notices"
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host")
 
 
@@ -48,21 +48,24 @@ class Guard:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        answering = _Answering(send, secure=scope["scheme"] == "https")
-        request = Request(scope)
+        method = scope["method"]
+        # The stream is left out: of an answer without an end nobody wants the head alone.
+        head = method == "HEAD" and scope["path"] != STREAMS
+        answering = _Answering(send, secure=scope["scheme"] == "https", head=head)
+        request = Request(scope | {"method": "GET"} if head else scope)
         try:
             self._judge(request)
-            await self._app(scope, receive, answering.send)
+            await self._app(request.scope, receive, answering.send)
         except Exception as error:  # noqa: BLE001 whatever failed, the next request is answered, and nothing of the patient is logged
             await self._failed(request, error, receive, answering)
         finally:
-            self._count(request, answering.status, time.perf_counter() - began)
+            self._count(request, method, answering.status, time.perf_counter() - began)
 
     async def _failed(self, request: Request, error: Exception, receive: Receive, answering: "_Answering") -> None:
         if not isinstance(error, ProblemError):
             LOG.error(
                 "request_failed",
-                method=_method(request),
+                method=_method(request.method),
                 route=route_of(request),
                 error=type(error).__name__,
                 place=place_of(error.__traceback__),
@@ -70,11 +73,11 @@ class Guard:
         if not answering.status:
             await answer(request, problem_of(error))(request.scope, receive, answering.send)
 
-    def _count(self, request: Request, status: int, seconds: float) -> None:
+    def _count(self, request: Request, method: str, status: int, seconds: float) -> None:
         route = route_of(request)
-        LOG.debug("request", method=_method(request), route=route, status=status, seconds=round(seconds, 4))
-        if route != _STREAMS or status != 200:  # noqa: PLR2004 the status OK
-            self._node.metrics.answered(route, request.method, status, seconds)
+        LOG.debug("request", method=_method(method), route=route, status=status, seconds=round(seconds, 4))
+        if route != STREAMS or status != 200:  # noqa: PLR2004 the status OK
+            self._node.metrics.answered(route, method, status, seconds)
 
     # ---- from where
 
@@ -86,9 +89,9 @@ class Guard:
             _only_same_origin(request)
 
 
-def _method(request: Request) -> str:
+def _method(said: str) -> str:
     """A method is whatever a client writes there."""
-    return request.method if request.method in _METHODS else "other"
+    return said if said in _METHODS else "other"
 
 
 def _only_local(headers: Headers) -> None:
@@ -117,9 +120,12 @@ def _only_same_origin(request: Request) -> None:
 
 
 class _Answering:
-    def __init__(self, send: Send, *, secure: bool) -> None:
+    """What is answered, with what every answer carries; `head`: without its body."""
+
+    def __init__(self, send: Send, *, secure: bool, head: bool) -> None:
         self._send = send
         self._secure = secure
+        self._head = head
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -130,4 +136,6 @@ class _Answering:
                 headers.setdefault(name, value)
             if self._secure:
                 headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        elif self._head:
+            message = {**message, "body": b""}
         await self._send(message)
