@@ -115,6 +115,31 @@ def store_roll_back(
     typer.echo(f"{folder}: version {before} is version {version} now; {keep} has it as it was")
 
 
+@store_app.command("follow-clock")
+def store_follow_clock(data: DataOption = None, config: ConfigOption = None) -> None:
+    """Go back to the machine's clock where a stopped node's was ahead: what was decided since is decided anew.
+
+    A node that finds the clock behind its latest decision takes nothing and says so; if the clock is right now, this is
+    the way on. What was told falsely is withdrawn with the next start.
+    """
+    from streams.node.clock import SystemClock  # noqa: PLC0415 - only this command
+    from streams.node.engine_clock import follow  # noqa: PLC0415
+    from streams.node.store import Store  # noqa: PLC0415
+
+    folder = load(NodeSettings, config, data=data).data
+    _is_there(folder)
+    now = SystemClock().now()
+    with plainly():
+        store = Store(folder)
+        try:
+            charts = follow(store, now)
+        finally:
+            store.close()
+    typer.echo(
+        f"{folder}: {now.isoformat(timespec='seconds')} it is; {charts:,} charts are decided anew at the next start"
+    )
+
+
 def _is_there(folder: Path) -> None:
     from streams.node.store_folder import FILE  # noqa: PLC0415 - as above
 

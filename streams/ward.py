@@ -23,6 +23,9 @@ AHEAD: Final = timedelta(hours=24)
 """A `recorded_at` further ahead of the clock would outrank every correction: a dead letter."""
 
 
+RULE_PACK: Final = Cause(rule_pack=True)
+
+
 class Charts(Protocol):
     """Where charts are kept, by surviving identity."""
 
@@ -278,10 +281,10 @@ class Ward:
         chart = self.charts.get(patient_id)
         return [] if chart is None else self._decide([chart], at, Cause())
 
-    def examine(self, patient_id: str, now: datetime) -> list[Notice]:
+    def examine(self, patient_id: str, now: datetime, cause: Cause = RULE_PACK) -> list[Notice]:
         """Decide a chart anew with the rule pack in force."""
         chart = self.charts.get(patient_id)
-        return [] if chart is None else self._decide([chart], now, Cause(rule_pack=True))
+        return [] if chart is None else self._decide([chart], now, cause)
 
     def standing(self, now: datetime) -> Iterator[Alert]:
         """Every alert that stands at an instant."""

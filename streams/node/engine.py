@@ -19,6 +19,7 @@ from streams.intake.site import Site
 from streams.monitor import Monitor
 from streams.node.access_audit import AuditEntry
 from streams.node.clock import Clock, SystemClock
+from streams.node.engine_clock import Trust
 from streams.node.engine_desk import Desk
 from streams.node.engine_queue import MOST_BYTES, MOST_WAITING, Done, LoopAnswer, Queue, ThreadAnswer, Work, answer
 from streams.node.engine_retention import Retention
@@ -27,12 +28,14 @@ from streams.node.store import Store, StoreError
 from streams.node.watch import Unwatched, Watch
 from streams.paged_charts import HELD, decided_by
 
-State = Literal["new", "running", "stopping", "stopped", "failed"]
+State = Literal["new", "running", "misled", "stopping", "stopped", "failed"]
 
 MOST_TOGETHER: Final = 256
 """Messages in one transaction: there is no waiting for more, the disk is what gathers them."""
 _LOOK: Final = 1.0
 """Seconds after which the clock is looked at again, should it have been set."""
+_AGAIN: Final = 30.0
+"""Seconds after which a message is to come again that came while the clock could not be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Limits:
 class Engine:
     """Takes messages one transaction at a time (streams.node.port.Receiver).
 
-    `state` and `why` are for /readyz: it takes messages only while it is `running`.
+    `state` and `why` are for /readyz: it takes messages only while it is `running`; `misled`: by its clock.
     """
 
     def __init__(
@@ -63,9 +66,11 @@ class Engine:
         clock: Clock | None = None,
         limits: Limits | None = None,
         watch: Watch | None = None,
+        elapsed: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock or SystemClock()
+        self._trust = Trust(self._clock, elapsed)
         self._limits = limits or Limits()
         self._queue = Queue(self._limits.waiting, self._limits.waiting_bytes)
         self._desk = Desk(store, monitor, tables, site or Site(), decided_by(monitor), self._limits.charts_in_memory)
@@ -142,17 +147,16 @@ class Engine:
         """Messages in the queue."""
         return len(self._queue)
 
-    @property
-    def behind(self) -> timedelta:
-        """How far the clock is behind the latest instant at which something was decided: it was set back."""
-        return max(timedelta(), self._desk.now - self._clock.now())
+    def now(self) -> datetime:
+        """The instant at which whatever comes now is decided: a clock that goes back is not followed."""
+        return self._desk.now if self.state == "misled" else max(self._desk.now, self._clock.now())
 
     def close(self, timeout: float = 8.0) -> bool:
         """Take nothing more, finish what waits, commit; False if that took longer than `timeout` seconds.
 
         Topic: what could not be finished is answered with NotDurableError.
         """
-        if self.state == "running":
+        if self.state in ("running", "misled"):
             self.state = "stopping"
         self._queue.close("the node is stopping")
         if not self._thread.is_alive():
@@ -182,18 +186,26 @@ class Engine:
             works = self._queue.take(self._limits.together, self._patience())
             if works is None:
                 return
-            self._shift(works)
+            self._shift(self._believed(works))
             self._store.check_on()
+
+    def _believed(self, works: list[Work]) -> list[Work]:
+        """While the clock cannot be believed messages are to be sent again, and what else there is is done."""
+        doubt = self._trust.doubt(self._desk.now)
+        if self.state in ("running", "misled"):
+            self.state, self.why = ("misled" if doubt else "running"), doubt
+        if doubt is None:
+            return works
+        error = NotDurableError(doubt, retry_after=_AGAIN)
+        answer(Done(work.answer, error=error) for work in works if work.messages)
+        return [work for work in works if not work.messages]
 
     def _patience(self) -> float:
         """Seconds to wait for messages: until time alone changes something, or there is other work to do."""
         if self.to_examine or self._retention.is_due(self._clock.now()):
             return 0.0
-        until = (self._desk.ward.next_check_at() - self._now()).total_seconds()
+        until = (self._desk.ward.next_check_at() - self.now()).total_seconds()
         return min(max(until, 0.0), _LOOK)
-
-    def _now(self) -> datetime:
-        return max(self._desk.now, self._clock.now())
 
     def _shift(self, works: list[Work]) -> None:
         """One transaction: the clock first, then what came; other work when nothing came."""
@@ -213,12 +225,12 @@ class Engine:
         self._store.tidy()
 
     def _is_due(self) -> bool:
-        return self._desk.ward.next_check_at() <= self._now()
+        return self._desk.ward.next_check_at() <= self.now()
 
     def _commit(self, works: list[Work], done: list[Done]) -> list[Work]:
         """Commit what is due by the clock and, if that is not too much, what came; the rest waits again."""
         with self._store.transaction():
-            now = self._desk.begin(self._clock.now())
+            now = self._desk.begin(self.now())
             ticks = 0
             while ticks < self._limits.together and self._desk.ward.next_check_at() <= now:
                 self._desk.tick()
@@ -256,7 +268,7 @@ class Engine:
     def _examine(self) -> None:
         """Look at some charts again that another rule pack decided."""
         with self._store.transaction():
-            self._desk.begin(self._clock.now())
+            self._desk.begin(self.now())
             found = self._desk.examine(self._limits.together // 4)
             self._desk.write()
         self._watch.decided(self._desk.seen())

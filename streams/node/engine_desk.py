@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from alerting.lifecycle import Cause
 from schemas.alerts import Notice
 from schemas.days import FOREVER, to_utc
 from schemas.events import AnyEvent, Erasure, PatientMerge, PatientUnmerge
@@ -21,6 +22,7 @@ from streams.intake.outcome import Refusal, Translation
 from streams.intake.site import Site
 from streams.monitor import Monitor
 from streams.node.directory import StoredDirectory
+from streams.node.engine_clock import CORRECTED, KEPT
 from streams.node.engine_erasing import Eraser
 from streams.node.engine_reading import NOT_WHOLE, MessageReading
 from streams.node.engine_taken import ERASED, UNTAKEN, NothingTakenError, Taken, failed, word_of
@@ -32,11 +34,10 @@ from streams.node.store_rows import Count, digest_of
 from streams.node.watch import Decided
 from streams.paged_charts import PagedCharts
 from streams.people import People, link_of
-from streams.ward import Erasures, Ward
+from streams.ward import RULE_PACK, Erasures, Ward
 
 Done = TypeVar("Done")
 
-_CLOCK: Final = "clock"
 _WORDS: Final = (*UNTAKEN, "unmapped_code", "not_read", "duplicate", "unconvertible_unit")
 """What may become of an event but that it is accepted."""
 _BESIDE: Final = ("event_id_reused", "recorded_ahead", "unconvertible_unit")
@@ -104,7 +105,7 @@ class Desk:
         for source, seen in self._sources.items():
             self._rows.saw_source(source, seen.received_at, seen.recorded_at, seen.events, live=seen.live)
         self._rows.count(self._counts)
-        self._rows.set_setting(_CLOCK, str(stamp(self.now)).encode())
+        self._rows.set_setting(KEPT, str(stamp(self.now)).encode())
 
     def committed(self) -> None:
         """The transaction is durable."""
@@ -173,10 +174,14 @@ class Desk:
         found = self._rows.decided_otherwise(self.decided_by, most)
         for patient_id in found:
             self.apart(partial(self._examine, patient_id), partial(self._unexamined, patient_id))
+        if len(found) < most:
+            self._rows.remove_setting(CORRECTED)
         return len(found)
 
     def _examine(self, patient_id: str) -> None:
-        self.telling.of_clock(self.ward.examine(patient_id, self.now))
+        corrected = self._rows.setting(CORRECTED) is not None
+        cause = Cause() if corrected else RULE_PACK
+        self.telling.of_clock(self.ward.examine(patient_id, self.now, cause))
 
     def _unexamined(self, patient_id: str, error: Exception) -> None:
         """It stays as the former rule pack decided it."""
@@ -370,5 +375,5 @@ def _each_by_itself(_: Exception) -> list[Outcome]:
 
 
 def _kept_clock(store: Store) -> datetime:
-    kept = store.rows.setting(_CLOCK)
+    kept = store.rows.setting(KEPT)
     return instant(int(kept) if kept else 0)

@@ -141,7 +141,12 @@ class Queue:
             self._change.notify()
 
     def _is_too_much(self, work: Work) -> bool:
-        """What would be too much by itself is taken when nothing else waits."""
+        """What would be too much by itself is taken when nothing else waits.
+
+        Topic: other work than messages has as much room again: a flood of messages must not keep people from looking.
+        """
+        if not work.messages:
+            return self._count >= 2 * self.most
         return bool(self._waiting) and (
             self._count + work.count > self.most or self._bytes + work.size > self.most_bytes
         )

@@ -33,7 +33,7 @@ class Working(Protocol):
 
     @property
     def state(self) -> str:
-        """new, running, stopping, stopped or failed."""
+        """new, running, misled, stopping, stopped or failed."""
 
     @property
     def why(self) -> str | None:
@@ -103,7 +103,7 @@ class Reporter:
     feeds: Feeds
     counted: Mapping[str, int]
     """Connections and messages, by what became of them."""
-    _has_failed: bool = False
+    _takes_none: bool = False
     _looks: int = 0
     _left: int = 0
     _refused: Counter[str] = field(default_factory=Counter)
@@ -131,9 +131,12 @@ class Reporter:
         self._state()
 
     def _state(self) -> None:
-        if self.engine.state == "failed" and not self._has_failed:
-            self._has_failed = True
+        takes_none = self.engine.state in ("failed", "misled")
+        if takes_none and not self._takes_none:
             LOG.error("not_taking", reason=self.engine.why or "")
+        elif self._takes_none and self.engine.state == "running":
+            LOG.info("taking_again")
+        self._takes_none = takes_none
 
     def _connections(self) -> None:
         for what in _REFUSED_CONNECTIONS:

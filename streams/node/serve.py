@@ -20,6 +20,7 @@ from streams.node.canary import EVERY, Canary
 from streams.node.clock import Clock, SystemClock
 from streams.node.delivery import Delivery
 from streams.node.engine import Engine, Limits
+from streams.node.engine_clock import since_boot
 from streams.node.http.app import app
 from streams.node.http.metrics import Metrics
 from streams.node.http.server import HttpServer
@@ -110,11 +111,11 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
         letters = LetterBox(data)
         application = app(
             engine,
-            StoreReads(reading, engine, service.monitor, clock),
+            StoreReads(reading, engine, service.monitor, engine),
             settings,
             access_of(listen.access, engine),
             monitor=service.monitor,
-            clock=clock,
+            clock=engine,  # what is answered counts from when it is decided, also while the clock is a little behind
             metrics=metrics,
             operated=Operations(engine, delivery, reading, letters),
             site=service.settings.site,
@@ -151,14 +152,16 @@ async def running(service: Service, data: Path, listen: Listen) -> AsyncIterator
 
 def _engine(service: Service, store: Store, limits: Limits, clock: Clock, watch: Watch) -> Engine:
     site = service.settings.site
-    return Engine(store, service.monitor, service.tables, site, clock=clock, limits=limits, watch=watch)
+    return Engine(
+        store, service.monitor, service.tables, site, clock=clock, limits=limits, watch=watch, elapsed=since_boot
+    )
 
 
 async def _stop(mllp: MllpServer, http: HttpServer, delivery: Delivery, engine: Engine) -> None:
     """Whoever brings messages first, the engine last: what it has taken it finishes."""
     ends = time.monotonic() + STOP_WITHIN
-    await asyncio.gather(mllp.stop(within=STOP_WITHIN / 2), http.stop())
-    await delivery.close()
+    # Receivers are told that it ends while feeds are waited for: what they are not sent now waits in the outbox.
+    await asyncio.gather(mllp.stop(within=STOP_WITHIN / 2), http.stop(), delivery.close())
     in_time = await asyncio.to_thread(engine.close, max(1.0, ends - time.monotonic()))
     LOG.info("stopped", outcome="all that waited is kept" if in_time else "what waited is to be sent again")
 

@@ -75,6 +75,10 @@ class Rows:
         """Remember it."""
         self.db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
+    def remove_setting(self, name: str) -> None:
+        """Remember it no longer."""
+        self.db.execute("DELETE FROM setting WHERE name = ?", (name,))
+
     # ---- messages
 
     def known_message(self, digest: bytes) -> KnownMessage | None:

@@ -8,7 +8,10 @@ import pytest
 
 from schemas.events import AnyEvent
 from schemas.wire import encode
-from streams.node.port import Incoming, Outcome
+from streams.node.clock import SetClock
+from streams.node.engine_clock import CORRECTED, Trust, follow
+from streams.node.port import Incoming, NotDurableError, Outcome
+from streams.node.store import Store
 from streams.ward import Ward
 from tests.events import back_pain, heparin, lab, merge, pregnancy
 from tests.node.engine_clinic import SOON, incoming, node
@@ -180,16 +183,63 @@ def test_after_a_long_stop_what_was_crossed_is_told_in_order_with_the_instants_o
         assert late[-1] < on(400)
 
 
-def test_a_clock_that_is_set_back_undecides_nothing(tmp_path: Path) -> None:
+def test_a_clock_that_goes_back_a_little_is_not_followed(tmp_path: Path) -> None:
+    with node(tmp_path, on(100)) as made:
+        for given in COURSE:
+            made.take(given)
+        standing = made.standing()
+        made.clock.at = on(100) - timedelta(minutes=4)
+        made.take(lab(99, "2823-3", 4.1, "mmol/L", record="potassium"))
+        assert standing == made.standing()
+        assert made.engine.now() == on(100)
+        assert [at for at, _ in made.store.rows.log()][-1] == on(100)
+
+
+def test_a_node_whose_clock_is_far_behind_what_it_decided_takes_nothing_until_it_is_right(tmp_path: Path) -> None:
+    """Nobody but a person knows whether the clock is wrong now or was wrong then."""
     with node(tmp_path, on(100)) as made:
         for given in COURSE:
             made.take(given)
         standing = made.standing()
         made.clock.at = on(50)
-        made.take(PAIN.model_copy(update={"recorded_at": on(49)}))
+        with pytest.raises(NotDurableError, match="follow-clock"):
+            made.take(PAIN)
+        assert "follow-clock" in str(made.engine.why)
+        assert made.engine.call(lambda desk: desk.now).result(SOON) == on(100)
+        made.clock.at = on(101)
+        assert outcome_of(made.take(back_pain(49, 3))) == "accepted"
+        assert str(made.engine.why) == "None"
         assert standing <= made.standing()
-        assert made.engine.behind == timedelta(days=50)
-    with node(tmp_path, on(50)) as again:
-        again.take(back_pain(49, 3, record="other"))
-        assert again.outbox()[-1].decided_at >= on(100) - timedelta(hours=1)
-        assert standing <= again.standing()
+
+
+def test_a_node_whose_clock_was_ahead_comes_back_and_takes_back_what_it_told_falsely(tmp_path: Path) -> None:
+    """The clock of a machine was a year ahead for a moment: heparin begun last week had been given for a year."""
+    with node(tmp_path, on(49)) as made:
+        for given in COURSE:
+            made.take(given)
+        right = made.standing()
+        made.wait_until(on(414))
+        assert "HEP-04" in {notice.rule_id for notice in made.outbox()}
+    store = Store(tmp_path)
+    assert follow(store, on(50)) == 1
+    store.close()
+    with node(tmp_path, on(50)) as made:
+        while made.engine.to_examine:
+            made.engine.call(lambda _desk: None).result(SOON)
+        assert made.standing() == right
+        assert made.transitions("HEP-04")[-1] == "withdrawn"
+        assert all(notice.because is None for notice in made.outbox())
+        assert outcome_of(made.take(back_pain(49, 3))) == "accepted"
+        assert made.store.rows.setting(CORRECTED) is None
+
+
+def test_a_clock_that_jumps_ahead_by_days_while_the_node_runs_is_not_believed() -> None:
+    steady = [0.0]
+    clock = SetClock(on(49))
+    trust = Trust(clock, lambda: steady[0])
+    clock.at, steady[0] = on(49) + timedelta(hours=30), 7 * 3600.0
+    assert trust.doubt(on(49)) is None
+    clock.at = on(51)
+    assert "jumped ahead by 1 d" in str(trust.doubt(on(49)))
+    steady[0] = 48 * 3600.0
+    assert trust.doubt(on(49)) is None
