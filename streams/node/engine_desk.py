@@ -310,12 +310,7 @@ class Desk:
         people, erasures = self.ward.people, self.ward.erasures
         self.ward.counts, self.ward.unmapped = Counter(), Counter()
         notices = self.ward.receive(event, self.now)
-        for system, n in self.ward.unmapped.items():
-            self._counts["unmapped_codes", (("system", system),)] += n
-        for beside in _BESIDE:
-            if n := self.ward.counts[beside]:
-                taken.counted[beside] += n
-                self._counts["noticed", (("what", beside),)] += n
+        self._count_event(taken)
         word = next((w for w in _WORDS if self.ward.counts[w]), "accepted")
         if word == "recorded_in_future":
             self._rows.remove_event(ordinal)
@@ -333,6 +328,14 @@ class Desk:
         self.telling.of_event(event, notices)
         self._saw(event, message)
         return self._became(event, message, word, taken)
+
+    def _count_event(self, taken: Taken) -> None:
+        for system, n in self.ward.unmapped.items():
+            self._counts["unmapped_codes", (("system", system),)] += n
+        for beside in _BESIDE:
+            if n := self.ward.counts[beside]:
+                taken.counted[beside] += n
+                self._counts["noticed", (("what", beside),)] += n
 
     def _link(self, event: PatientMerge | PatientUnmerge) -> None:
         link = link_of(event)
