@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerting.rules import RULES
-from schemas.days import FOREVER
+from schemas.days import FOREVER, to_utc
 from schemas.values import NotWhatWasExpectedError, instant
 from streams.chart.chart import Chart
 from streams.explain import explain
@@ -40,7 +40,7 @@ async def show_timeline(
     """Everything that was recorded of a patient, every version, and everything that was told; the latest first."""
     place: tuple[str, str] | None = place_of(after, tuple[str, str]) if after else None
     chart, entries = await timeline_of(node, patient_id)
-    keys = [(entry.at.isoformat(), _name(entry)) for entry in entries]
+    keys = [_place(entry) for entry in entries]
     begins = next((i for i, key in enumerate(keys) if key < place), len(keys)) if place else 0
     ends = begins + limit
     page = TimelinePage(
@@ -59,9 +59,14 @@ async def timeline_of(node: Node, patient_id: str) -> tuple[Chart, list[Timeline
 
     def read(reads: Reads) -> list[TimelineEntry]:
         found = timeline(node.monitor.calendar, chart, reads.notices_of(chart.patient_id))
-        return sorted(found, key=lambda entry: (entry.at.isoformat(), _name(entry)), reverse=True)
+        return sorted(found, key=_place, reverse=True)
 
     return chart, await node.ask(read)
+
+
+def _place(entry: TimelineEntry) -> tuple[str, str]:
+    """By the instant: the wall clock shows an hour of the autumn twice."""
+    return to_utc(entry.at).isoformat(timespec="microseconds"), _name(entry)
 
 
 def _name(entry: TimelineEntry) -> str:
@@ -81,7 +86,7 @@ async def explain_patient(
     ] = None,
 ) -> Response:
     """Why there is an alert, and why there is none: each condition with its value, its limit and its distance."""
-    rules = [each for each in RULES if rule is None or each.id == rule]
+    rules = [each for each in RULES if rule is None or each.id == rule.upper()]
     if not rules:
         raise ProblemError(400, "no rule has this id", field="rule", accepted=", ".join(r.id for r in RULES))
     asked = _instant(at) if at is not None else None
