@@ -246,6 +246,8 @@ async def test_a_rule_is_asked_for_by_its_code(code: str, found: int, asking: ht
         (f"patient={PATIENT}&_count=1001", "_count"),
         (f"patient={PATIENT}&_count=many", "_count"),
         (f"patient={PATIENT}&_after=nowhere", "after"),
+        (f"patient={PATIENT}&patient={ANOTHER}", "patient"),
+        (f"patient={PATIENT}&code=SPN-02&code=HEP-02", "code"),
     ],
 )
 async def test_a_wrong_question_is_answered_with_an_operation_outcome(

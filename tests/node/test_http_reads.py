@@ -1,6 +1,7 @@
 """Alerts, patients and raw messages over HTTP, on a hospital after a fortnight."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -8,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from schemas.wire import encode
-from tests.node.http_clinic import MemoryNode, calcium, client, hospital, made
+from tests.node.http_clinic import NOW, MemoryNode, calcium, client, hospital, made
 
 HEPARIN = "30405"
 MERGED, SURVIVOR = "30998", "30417"
@@ -75,6 +76,9 @@ async def test_pages_hold_every_alert_once(limit: int, state: str) -> None:
         ("limit=1001", "limit"),
         ("limit=many", "limit"),
         ("after=4711008", "after"),
+        ("patinet=4711008", "patinet"),
+        ("rule=HEP-99", "rule"),
+        ("patient=4711008&patient=30405", "patient"),
         ("after=WzEsMl0", "after"),
         (f"patient={'4711008' * 50}", "patient"),
     ],
@@ -84,6 +88,18 @@ async def test_a_wrong_parameter_is_named_and_not_quoted(query: str, field: str)
     assert problem["field"] == field
     assert "4711008" not in str(problem)
     assert "deadly" not in str(problem)
+
+
+async def test_a_parameter_that_is_not_known_is_answered_with_those_that_are() -> None:
+    """Passed over, `patinet` would show the alerts of everybody as those of one."""
+    problem = await got(f"/v1/alerts?patinet={HEPARIN}", status=400)
+    assert problem["accepted"] == "state, severity, rule, patient, limit, after"
+
+
+async def test_a_rule_is_asked_for_in_either_case() -> None:
+    assert (await got("/v1/alerts?rule=hep-02"))["items"] == (await got("/v1/alerts?rule=HEP-02"))["items"] != []
+    explained = await got(f"/v1/patients/{HEPARIN}/explain?rule=hep-02")
+    assert explained["items"] == (await got(f"/v1/patients/{HEPARIN}/explain?rule=HEP-02"))["items"]
 
 
 async def test_filters_narrow_the_list() -> None:
@@ -126,6 +142,38 @@ async def test_an_answer_is_a_fact_and_the_alert_is_told_as_it_stands_then(given
     assert node.told[-1].notice.alert_id == alert.alert_id
     assert node.told[-1].notice.by == "local"
     assert [(e.action, e.patients) for e in audit.entries] == [("changed", (alert.patient_id,))]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"action": "snooze"}, "until"),
+        ({"action": "snooze", "until": (NOW - timedelta(seconds=1)).isoformat()}, "until"),
+        ({"action": "snooze", "until": NOW.isoformat()}, "until"),
+        ({"action": "override"}, "reason"),
+        ({"action": "override", "text": " "}, "reason"),
+    ],
+)
+async def test_a_snooze_without_an_end_and_an_override_without_a_reason_are_not_taken(
+    given: dict[str, str], field: str
+) -> None:
+    node = hospital()
+    before = len(node.told)
+    answer, _, _ = await answered(node, given)
+    assert (answer.status_code, answer.json()["field"], len(node.told)) == (400, field, before)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"action": "snooze", "until": (NOW + timedelta(seconds=1)).isoformat()},
+        {"action": "override", "reason": "trauma"},
+        {"action": "override", "text": "a fall from a horse"},
+    ],
+)
+async def test_with_an_end_to_come_and_with_a_reason_or_words_they_are(given: dict[str, str]) -> None:
+    answer, _, _ = await answered(hospital(), given)
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "accepted")
 
 
 @pytest.mark.parametrize(
@@ -193,6 +241,19 @@ async def test_digits_of_a_decimal_are_those_that_were_sent() -> None:
     assert '"reported":3.40,' in answer.text
 
 
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+async def test_the_hour_that_the_autumn_has_twice_is_told_in_the_order_of_its_instants(limit: int) -> None:
+    """At 3 o'clock of 26 October 2025 it is 2 again in Berlin: 02:10 came after 02:50."""
+    node = MemoryNode()
+    recorded = ["2025-10-26T02:50:00+02:00", "2025-10-26T02:10:00+01:00", "2025-10-26T02:50:00+01:00"]
+    async with client(made(node)[0]) as asking:
+        for at in recorded:
+            event = calcium(at, recorded_at=at, collected_at="2025-10-26T01:00:00+02:00")
+            await asking.post("/v1/events", json=event)
+    told = await _paged(f"/v1/patients/4711008/timeline?limit={limit}", node)
+    assert [entry["fact"]["recorded_at"] for entry in told if entry["fact"]] == recorded[::-1]
+
+
 @pytest.mark.parametrize("limit", [1, 4, 1000])
 async def test_a_timeline_has_everything_once_the_latest_first(limit: int) -> None:
     entries = list(await _paged(f"/v1/patients/{HEPARIN}/timeline?limit={limit}"))
@@ -202,11 +263,11 @@ async def test_a_timeline_has_everything_once_the_latest_first(limit: int) -> No
     assert {entry["kind"] for entry in entries} == {"fact", "notice"}
 
 
-async def _paged(path: str) -> Iterator[Any]:
+async def _paged(path: str, node: MemoryNode | None = None) -> Iterator[Any]:
     found: list[Any] = []
     after = ""
     for _ in range(1000):
-        page = await got(path + after)
+        page = await got(path + after, node)
         found += page["items"]
         if page["next"] is None:
             break

@@ -12,7 +12,8 @@ from streams.node.http.answering import given_of, respond
 from streams.node.http.bodies import body_of, content_type
 from streams.node.http.documented import FOUND, READ, SENT, body, problems
 from streams.node.http.node import AtNode, Node, not_found
-from streams.node.http.paging import place_of, word_of
+from streams.node.http.paging import only, place_of, word_of
+from streams.node.http.problems import ProblemError
 from streams.node.http.reads import Place, Wanted
 from streams.node.http.shapes import AlertPage, ResponseGiven, ResponseTaken, wire
 
@@ -35,12 +36,26 @@ async def list_alerts(
     limit: Annotated[int, Query(ge=1, le=MOST)] = _USUAL,
     after: Annotated[str | None, Query(max_length=2 * _LONGEST, description="the `next` of an answer")] = None,
 ) -> Response:
-    """The alerts that stand, or all that ever did, the most urgent first."""
+    """The alerts that stand, or all that ever did, the most urgent first. `rule` is read in either case."""
+    only(request, _PARAMETERS)
     place: Place | None = place_of(after, Place) if after else None
-    wanted = Wanted(limit, state == "standing", severity, rule, patient, place)
+    wanted = Wanted(limit, state == "standing", severity, _rule(node, rule), patient, place)
     page = await page_of(node, wanted)
     await node.note(request, "read", patients_of(page.items))
     return wire(page)
+
+
+_PARAMETERS: Final = ("state", "severity", "rule", "patient", "limit", "after")
+
+
+def _rule(node: Node, said: str | None) -> str | None:
+    """Errors: ProblemError 400 where no rule is called so: an empty list would say that nobody has it."""
+    if not said:
+        return None
+    known = node.monitor.pack.rules
+    if said.upper() not in known:
+        raise ProblemError(400, "no rule has this id", field="rule", accepted=", ".join(sorted(known)))
+    return said.upper()
 
 
 async def page_of(node: Node, wanted: Wanted) -> AlertPage:
@@ -85,5 +100,5 @@ async def answer_alert(request: Request, node: AtNode, alert_id: str) -> Respons
     An answer is a fact: it is told to whoever was told of the alert, and follows the alert when it moves.
     """
     content_type(request, _JSON)
-    given = given_of(await body_of(request, node.settings, node.settings.largest_body))
+    given = given_of(await body_of(request, node.settings, node.settings.largest_body), node.clock.now())
     return wire(await respond(request, node, await found_alert(node, alert_id), given))

@@ -29,7 +29,7 @@ class Said:
     at: datetime
 
 
-def given_of(content: bytes) -> ResponseGiven:
+def given_of(content: bytes, now: datetime) -> ResponseGiven:
     """The answer in a body.
 
     Errors: ProblemError 400.
@@ -42,23 +42,28 @@ def given_of(content: bytes) -> ResponseGiven:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         field = ".".join(map(str, first["loc"])) or "body"
         raise ProblemError(400, f"{field}: {first['msg']}", field=field, accepted="/docs says of what") from None
-    return judged(given)
+    return judged(given, now)
 
 
-def judged(given: ResponseGiven) -> ResponseGiven:
-    """The answer, if its instant is one.
+def judged(given: ResponseGiven, now: datetime) -> ResponseGiven:
+    """The answer, if it says what an answer of its kind has to say.
 
     Errors: ProblemError 400.
     """
-    if given.until is None:
-        return given
-    try:
-        instant(given.until)
-    except NotWhatWasExpectedError as error:
-        raise ProblemError(400, f"until: {error}", field="until") from None
-    if given.action != "snooze":
+    if given.action == "override" and not given.reason and not (given.text or "").strip():
+        raise ProblemError(400, "nothing says why it does not apply", field="reason", accepted="a reason, or text")
+    if given.action == "snooze" and (given.until is None or _instant(given.until) <= now):
+        raise ProblemError(400, "nothing says until when", field="until", accepted="an instant that is still to come")
+    if given.until is not None and given.action != "snooze":
         raise ProblemError(400, "only a snooze has an end", field="until", accepted="nothing, or action snooze")
     return given
+
+
+def _instant(until: str) -> datetime:
+    try:
+        return instant(until)
+    except NotWhatWasExpectedError as error:
+        raise ProblemError(400, f"until: {error}", field="until") from None
 
 
 async def respond(

@@ -21,7 +21,7 @@ from streams.node.http.documented import READ as READ_STATUSES
 from streams.node.http.documented import problems
 from streams.node.http.fhir_outcome import FHIR_JSON
 from streams.node.http.node import AtNode, Node, not_found
-from streams.node.http.paging import place_of, word_of
+from streams.node.http.paging import once, place_of, word_of
 from streams.node.http.problems import ProblemError
 from streams.node.http.reads import Reads, Wanted
 from streams.node.http.subjects import by_address, by_identifier, one_chart, subject_of
@@ -59,6 +59,7 @@ async def search_issues(
     `patient` is a number of the patient, or a reference to a Patient that this server was told of, the id in which is
     never taken for a number; `patient:identifier` is `SYSTEM|VALUE`; `code` is a rule.
     """
+    once(request, ("patient", "patient:identifier", "code", "_count", "_after"))
     if not patient and not identifier:
         raise ProblemError(400, "whose issues is not said", field="patient", accepted="patient, or patient:identifier")
     place = place_of(after, tuple[int, str]) if after else None

@@ -166,7 +166,7 @@ async def answer_on_page(request: Request, node: AtNode, alert_id: str) -> Respo
     given: dict[str, str] = {name: said[name] for name in ("action", "reason", "text") if name in said}
     if given.get("action") == "snooze":
         given["until"] = (node.clock.now() + timedelta(days=_days(said.get("days", "")))).isoformat()
-    taken = await respond(request, node, await found_alert(node, alert_id), given_of(encode(given)))
+    taken = await respond(request, node, await found_alert(node, alert_id), given_of(encode(given), node.clock.now()))
     if taken.outcome == "refused":
         raise ProblemError(400, f"the answer was not taken: {taken.reason}")
     return RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 303)
