@@ -13,7 +13,7 @@ from typing import IO, Final
 
 from schemas.events import AnyEvent  # noqa: TC001 - mypy and readers see it where it is used
 from schemas.tables import Tables
-from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode
+from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode, decode_events
 from streams.intake.fhir import translate_fhir
 from streams.intake.hl7v2 import split_hl7v2, translate_hl7v2
 from streams.intake.native import translate_decoded
@@ -71,7 +71,7 @@ class Intake:
         if len(raw) > LARGEST_MESSAGE:
             return refused("line", f"larger than {LARGEST_MESSAGE} bytes; one event or resource a line is expected")
         try:
-            return self.document(decode(raw))
+            return self.document(decode_events(raw))
         except NotJsonError as error:
             return refused("line", f"{error}; one JSON object a line is expected")
 
@@ -175,7 +175,7 @@ def _json(path: Path, stream: _Stream, intake: Intake) -> Iterator[Reading]:
         yield Reading(str(path), refused("document", f"larger than {_LARGEST_DOCUMENT} bytes"))
         return
     try:
-        document = decode(raw.strip(_BLANK))
+        document = decode_events(raw.strip(_BLANK))
     except NotJsonError as error:
         if first.rstrip().endswith(b"}"):
             yield from _lines(path, _Stream(io.BytesIO(raw)), intake)

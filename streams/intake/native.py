@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 
 from schemas.events import EVENT, KINDS
-from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode
+from schemas.wire import LARGEST_MESSAGE, NotJsonError, SaidTwice, decode_events
 from streams.intake.outcome import Refusal, Translation
 
 _MOST_REASONS: Final = 20  # one message with a thousand wrong fields is one mistake
@@ -23,7 +23,7 @@ def translate_native(raw: bytes, *, source: str | None = None) -> Translation:
     if len(raw) > LARGEST_MESSAGE:
         return _refused("event", f"larger than {LARGEST_MESSAGE} bytes; one event is expected", "$")
     try:
-        given = decode(raw)
+        given = decode_events(raw)
     except NotJsonError as error:
         return _refused("event", f"{error}; one JSON object is expected", "$")
     return translate_decoded(given, source=source)
@@ -33,6 +33,8 @@ def translate_decoded(given: object, *, source: str | None = None) -> Translatio
     """Read one native event that is decoded already; as `translate_native`."""
     if not isinstance(given, dict):
         return _refused("event", "expected one JSON object", "$")
+    if isinstance(given, SaidTwice):
+        return _refused(_name(given), "patient_id twice; accepted is one", "$.patient_id")
     kind = given.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         return _refused(_name(given), f"unknown kind; accepted are {_ACCEPTED}", "$.kind")

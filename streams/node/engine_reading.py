@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from schemas.tables import Tables
-from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode
+from schemas.wire import LARGEST_MESSAGE, NotJsonError, decode_events
 from streams.inputs import Intake, refused
 from streams.intake.fhir import translate_fhir_bytes
 from streams.intake.native import translate_decoded
@@ -61,7 +61,7 @@ def _native(raw: bytes, intake: Intake) -> Iterator[tuple[Translation, str]]:
         yield refused("event", f"larger than {LARGEST_MESSAGE} bytes; send fewer events at once"), ""
         return
     try:
-        given = decode(raw)
+        given = decode_events(raw)
     except NotJsonError as error:
         yield refused("event", f"{error}; one JSON object or an array of them is expected"), ""
         return

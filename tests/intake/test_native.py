@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.events import KINDS, LabResult, Prescription
-from schemas.wire import LARGEST_MESSAGE
-from streams.intake.native import translate_native
+from schemas.wire import LARGEST_MESSAGE, decode_events
+from streams.intake.native import translate_decoded, translate_native
 from streams.intake.outcome import Translation
 
 CALCIUM: dict[str, object] = {
@@ -48,6 +48,26 @@ def test_an_event_is_taken_with_every_digit_of_its_value() -> None:
 def test_the_patient_is_taken_as_named() -> None:
     (event,) = translate_native(calcium(patient_id="CLINIC|0042")).events
     assert event.patient_id == "CLINIC|0042"
+
+
+TWICE = b'{"patient_id": "MRN-2", %s' % calcium()[1:]
+
+
+def test_an_event_that_names_two_patients_is_refused_by_name() -> None:
+    where, reason = only_refusal(translate_native(TWICE))
+    assert (where, reason) == ("$.patient_id", "patient_id twice; accepted is one")
+
+
+def test_of_an_array_only_the_event_that_names_two_patients_is_refused() -> None:
+    given = decode_events(b"[%s, %s]" % (calcium().replace(b"9.5", b"9.50"), TWICE))
+    first, second = (translate_decoded(one) for one in given)
+    assert [str(event.value) for event in first.events if isinstance(event, LabResult)] == ["9.50"]
+    assert [refusal.where for refusal in second.refusals] == ["$.patient_id"]
+
+
+def test_a_patient_named_again_in_a_field_nobody_reads_is_no_second_one() -> None:
+    outcome = translate_native(calcium(order={"patient_id": "MRN-2"}))
+    assert ([event.patient_id for event in outcome.events], outcome.refusals) == (["MRN-1"], ())
 
 
 def test_an_unknown_kind_is_refused_and_the_accepted_ones_are_named() -> None:
