@@ -122,9 +122,11 @@ def test_a_number_told_again_links_nothing_anew() -> None:
 
 def test_a_changed_number_moves_the_link_and_merges_no_two_numbers() -> None:
     directory = MemoryDirectory()
-    translate(patient("0042"), directory)
-    merge = only(PatientMerge, translate(patient("0043"), directory))
+    first = translate(patient("0042"), directory)
+    second = translate(patient("0043"), directory)
+    merge = only(PatientMerge, second)
     assert (merge.patient_id, merge.into) == (UNKNOWN, "CLINIC|0043")
+    assert (first.counted["patient_renumbered"], second.counted["patient_renumbered"]) == (0, 1)
 
 
 @pytest.mark.parametrize(

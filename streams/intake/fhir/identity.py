@@ -113,6 +113,8 @@ def patient_events(entry: Entry, full_url: str) -> Iterator[AnyEvent]:
     patient_id = known or before or provisional(key or "")
     yield _patient(entry, seen, patient_id, recorded)
     if key and known and before != known:
+        if before is not None:  # whether the former number is hers too, or was another woman's, nobody says here
+            entry.document.count("patient_renumbered")
         entry.document.directory.know_patient(key, known)
         yield _merge(entry, provisional(key), known, recorded, "#identity")
     yield from _links(entry, seen, patient_id, recorded)
