@@ -215,6 +215,15 @@ class Reading:
         items = ({"ordinal": o, "decided_at": instant(at), "event": decode(body)} for o, at, body in rows[:limit])
         return Slice(tuple(items), str(rows[limit - 1][0]) if len(rows) > limit else None)
 
+    def patient_events(self, identities: Sequence[str]) -> list[Json]:
+        """What was said of who somebody is, under any of these identities."""
+        places = ", ".join("?" * len(identities))
+        sql = (
+            "SELECT body FROM event INDEXED BY event_patient "  # noqa: S608 - only places
+            f"WHERE patient_id IN ({places}) AND kind = 'patient' AND body <> x''"
+        )
+        return [decode(body) for (body,) in self._all(sql, *identities)]
+
     def messages_of(self, source: str, event_id: str) -> list[Incoming]:
         """The raw messages that an event came from, as far as they are kept."""
         sql = "SELECT DISTINCT raw_id FROM event WHERE source = ? AND event_id = ? AND raw_id IS NOT NULL"

@@ -12,8 +12,9 @@ from fastapi import FastAPI
 
 from schemas.alerts import STANDING, Alert, Notice
 from schemas.events import AnyEvent
+from schemas.events import Patient as PatientEvent
 from schemas.intervals import SEVERITIES
-from schemas.wire import encode
+from schemas.wire import decode, encode
 from streams.chart.chart import Chart
 from streams.inputs import Intake
 from streams.intake.fhir import translate_fhir_bytes
@@ -25,6 +26,7 @@ from streams.node.access import Access
 from streams.node.access_audit import MemoryAudit
 from streams.node.clock import SetClock
 from streams.node.http import HttpSettings, Numbered, Readiness, Sample, Slice, Wanted, app
+from streams.node.http.names import name_of
 from streams.node.http.reads import Place
 from streams.node.port import Incoming, ItemOutcome, Outcome
 from streams.service import Service
@@ -54,6 +56,7 @@ class MemoryNode:
         self.received: list[Incoming] = []
         self.failing: list[Exception] = []
         self.told: list[Numbered] = []
+        self.said_who: list[PatientEvent] = []
         self.known: dict[bytes, Outcome] = {}
         self.came_from: dict[tuple[str, str], list[Incoming]] = {}
         self.ended: dict[str, Alert] = {}
@@ -85,6 +88,7 @@ class MemoryNode:
         items = []
         for event in made.events:
             now = at or self.clock.now()
+            self.hear(event)
             self.tell(self.ward.advance(now))
             self.tell(self.ward.receive(event, now))
             self.came_from.setdefault((event.source, event.event_id), []).append(message)
@@ -101,6 +105,11 @@ class MemoryNode:
             return translate_native(message.raw)
         site, tables, directory = self.intake.site, self.intake.tables, self.intake.directory
         return translate_fhir_bytes(message.raw, site=site, tables=tables, directory=directory)
+
+    def hear(self, event: AnyEvent) -> None:
+        """Remember who somebody is said to be."""
+        if isinstance(event, PatientEvent):
+            self.said_who.append(event)
 
     def tell(self, notices: Iterable[Notice]) -> None:
         """Remember notices, and how the alert was."""
@@ -146,6 +155,9 @@ class MemoryNode:
     def notices_of(self, patient_id: str) -> Sequence[Notice]:
         survivor = self.ward.people.survivor(patient_id)
         return [n.notice for n in self.told if self.ward.people.survivor(n.notice.patient_id) == survivor]
+
+    def name(self, patient_ids: Sequence[str]) -> str | None:
+        return name_of(decode(encode(each)) for each in self.said_who if each.patient_id in patient_ids)
 
     def known_as(self, address: str) -> str | None:
         return self.intake.directory.patient(address)
@@ -196,6 +208,7 @@ def hospital() -> MemoryNode:
     node.ward.people = known.ward.people
     node.ward.expect((chart.patient_id, chart.next_check_at) for chart in known.ward.charts)
     node.told = list(known.told)
+    node.said_who = list(known.said_who)
     node.came_from = {key: list(found) for key, found in known.came_from.items()}
     return node
 
@@ -206,6 +219,7 @@ def _fortnight() -> MemoryNode:
     node = MemoryNode()
     for event, message in fortnight():
         at = event.recorded_at.astimezone(UTC)
+        node.hear(event)
         node.tell(node.ward.advance(at))
         node.tell(node.ward.receive(event, at))
         node.came_from.setdefault((event.source, event.event_id), []).append(message)

@@ -52,7 +52,7 @@ class Guard:
         # The stream is left out: of an answer without an end nobody wants the head alone.
         head = method == "HEAD" and scope["path"] != STREAMS
         answering = _Answering(send, secure=scope["scheme"] == "https", head=head)
-        request = Request(scope | {"method": "GET"} if head else scope)
+        request = Request({**scope, "method": "GET"} if head else scope)
         try:
             self._judge(request)
             await self._app(request.scope, receive, answering.send)

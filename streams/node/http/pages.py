@@ -130,6 +130,7 @@ async def show_alert_page(request: Request, node: AtNode, alert_id: str) -> Resp
     calendar, today, may = node.monitor.calendar, _today(node), principal_of(request).may
     shown = {
         "notices": [each for each in told if each.alert_id == alert_id][::-1],
+        "name": await node.ask(lambda reads: reads.name(chart.patient_ids)) if chart else None,
         "rule": node.monitor.pack.rules.get(alert.rule_id),
         "situation": situation(chart, calendar, today) if chart else [],
         "picture": pictured(alert, chart, calendar, today) if chart else None,

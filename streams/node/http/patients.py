@@ -139,6 +139,7 @@ async def shown_chart(node: Node, chart: Chart) -> PatientChart:
     next_check_at = None if chart.next_check_at == FOREVER else node.monitor.calendar.local(chart.next_check_at)
     return PatientChart(
         patient_id=chart.patient_id,
+        name=await node.ask(lambda reads: reads.name(chart.patient_ids)),
         patient_ids=chart.patient_ids,
         facts=tuple(held(node.monitor.calendar, chart)),
         alerts=(await node.ask(lambda reads: reads.alerts(wanted))).items,

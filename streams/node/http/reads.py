@@ -85,6 +85,9 @@ class Reads(Protocol):
     def notices_of(self, patient_id: str) -> Sequence[Notice]:
         """Every notice of a patient, of each alert in order."""
 
+    def name(self, patient_ids: Sequence[str]) -> str | None:
+        """The name last told of somebody under one of these, and not taken back; for those who may see the chart."""
+
     def known_as(self, address: str) -> str | None:
         """The `patient_id` that a Patient at a FHIR address (`BASE/Patient/ID`) told."""
 

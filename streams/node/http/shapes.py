@@ -88,9 +88,10 @@ class ChartFact(Shape):
 
 
 class PatientChart(Shape):
-    """What is known of a patient. `patient_ids`: every number that the person has or had."""
+    """What is known of a patient. `patient_ids`: every number that the person has or had; `name`: as last told."""
 
     patient_id: str
+    name: str | None
     patient_ids: tuple[str, ...]
     facts: tuple[ChartFact, ...]
     alerts: tuple[Alert, ...]

@@ -10,6 +10,7 @@ from schemas.wire import decode
 from streams.chart.chart import Chart
 from streams.monitor import Monitor
 from streams.node.clock import Clock
+from streams.node.http.names import name_of
 from streams.node.http.reads import Numbered, Place, Readiness, Sample, Slice, Wanted
 from streams.node.port import Incoming
 from streams.node.store_reading import MOST, Reading
@@ -80,6 +81,9 @@ class StoreReads:
         chart = self._monitor.chart(found.patient_id, found.page.facts, found.page.told)
         chart.next_check_at = found.page.next_check_at or FOREVER
         return chart
+
+    def name(self, patient_ids: Sequence[str]) -> str | None:
+        return name_of(self._reading.patient_events(patient_ids))
 
     def known_as(self, address: str) -> str | None:
         return self._reading.known_as(address)
