@@ -61,6 +61,19 @@ async def test_a_resent_message_is_accepted_again_and_changes_nothing(node: Node
     assert values(node) == ["62.5"]
 
 
+async def test_a_batch_in_a_block_is_refused_in_words_that_say_so_and_the_next_message_is_taken(
+    node: Node, mllp: MllpServer
+) -> None:
+    batch = f"FHS|^~\\&|LAB\rBHS|^~\\&|LAB\r{result('M1')}{result('M2')}BTS|2\rFTS|1\r"
+    async with connected(mllp) as sender:
+        await sender.send(block(batch.encode()))
+        answer = await sender.answer()
+        assert await told(sender, result("M3")) == ("AA", "M3")
+    assert b"MSA|AR|M1" in answer
+    assert b"|FHS^1|100^Segment sequence error^HL70357|E||||no batch in a block; accepted: one message (POST" in answer
+    assert values(node) == ["62.5"]
+
+
 async def test_the_same_control_id_with_other_content_is_a_message_of_its_own(node: Node, mllp: MllpServer) -> None:
     async with connected(mllp) as sender:
         assert await told(sender, result("M1", "62.5")) == ("AA", "M1")

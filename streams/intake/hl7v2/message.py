@@ -17,6 +17,7 @@ from schemas.wire import LARGEST_MESSAGE
 from streams.intake.hl7v2.charset import decode
 from streams.intake.hl7v2.untranslatable import UntranslatableError
 
+_BATCH: Final = ("FHS", "BHS")
 _MOST_SEGMENTS: Final = 50_000
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -176,6 +177,10 @@ def _lines(text: str) -> list[str]:
     # Where CR ends a segment, as it should, a LF that begins none is a line end inside a text.
     ends = _SEGMENT_END if _ended_by_cr(text) else _LINE_END
     lines = [line for line in ends.split(text) if line.strip()]
+    if lines and lines[0][:3] in _BATCH:
+        raise UntranslatableError(
+            "no batch in a block; accepted: one message (POST /hl7v2 and files take batches)", lines[0][:3]
+        )
     if not lines or not lines[0].startswith("MSH") or len(lines[0]) < _SHORTEST_HEADER:
         raise UntranslatableError("no header; accepted: a message that begins with an MSH segment", "MSH[1]")
     if len(lines) > _MOST_SEGMENTS:
