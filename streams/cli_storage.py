@@ -196,12 +196,15 @@ def keys_new(
     from streams.node.access_keys import append_entry, new_key  # noqa: PLC0415
 
     try:
-        key, entry = new_key(name, *role, expires=None if expires is None else instant(expires))  # type: ignore[arg-type]
+        ends = None if expires is None else instant(expires)
+        key, entry = new_key(name, *role, expires=ends)  # type: ignore[arg-type]
     except NotWhatWasExpectedError as error:
         raise SettingsError(f"setting expires: {error}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise SettingsError(f"setting {first['loc'][0]}: {first['msg']}") from None
+    if ends is not None and ends <= datetime.now(UTC):
+        raise SettingsError("setting expires: it is past; accepted is an instant to come")
     if append is not None:
         with plainly():
             append_entry(append, entry)

@@ -1,11 +1,13 @@
 """`serve --check`: a line for each thing, what to do where it is not well, and nothing is changed."""
 
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streams.node.access_keys import new_key
 from streams.node.schema import VERSION
 from streams.node.store import Store, opened
 from streams.node.store_folder import FILE
@@ -123,8 +125,8 @@ def test_what_is_not_well_says_what_would_be_accepted_and_the_rest_is_looked_at(
 
 def test_a_key_file_without_a_good_key_lets_nobody_in(tmp_path: Path) -> None:
     keys = tmp_path / "keys.toml"
-    old = trabecula("keys", "new", "--name", "x", "--role", "feed", "--expires", "2020-01-01T00:00:00Z")
-    keys.write_text(old.out.partition("\n")[2])
+    _, entry = new_key("x", "feed", expires=datetime(2020, 1, 1, tzinfo=UTC))
+    keys.write_text(entry)
     assert said(checked(tmp_path / "data", "--keys", keys))["access"][0] == "failed"
     trabecula("keys", "new", "--name", "y", "--role", "feed", "--append", keys)
     assert said(checked(tmp_path / "data", "--keys", keys))["access"] == ("ok", f"2 keys (1 ended) in {keys}")

@@ -174,6 +174,7 @@ def test_a_key_comes_with_its_entry(tmp_path: Path) -> None:
         (("--name", "lab", "--role", "surgeon"), "roles"),
         (("--name", "", "--role", "feed"), "name"),
         (("--name", "lab", "--role", "feed", "--expires", "soon"), "expires"),
+        (("--name", "lab", "--role", "feed", "--expires", "2020-01-01T00:00:00Z"), "expires: it is past"),
         (("--name", "lab", "--role", "feed", "--append", str(tmp_path)), str(tmp_path)),
     ):
         refused = trabecula("keys", "new", *wrong)
