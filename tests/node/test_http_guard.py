@@ -103,7 +103,7 @@ async def test_what_is_not_there_is_a_problem_like_any_other(method: str, path: 
         ("GET", "/v1/events", "POST"),
         ("PUT", "/alerts/a", "GET, HEAD, POST"),
         ("PATCH", "/fhir/Observation/1", "DELETE, PUT"),
-        ("PUT", "/fhir/DetectedIssue", "GET, HEAD, POST"),
+        ("PUT", "/fhir/DetectedIssue", "GET, HEAD"),
         ("POST", "/v1/notices", "GET"),
         ("HEAD", "/v1/notices", "GET"),
         ("HEAD", "/v1/events", "POST"),

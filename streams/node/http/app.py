@@ -138,9 +138,9 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """Of every route of an address: a router says those of the first one alone."""
-    routes = (each for each in request.app.state.routes if each.matches(request.scope)[0] is not Match.NONE)
-    found = {name for each in routes for name in each.methods or ()}
+    """Of every route that is written as the first one of an address is: what /openapi.json has at this path."""
+    routes = [each for each in request.app.state.routes if each.matches(request.scope)[0] is not Match.NONE]
+    found = {name for each in routes if each.path == routes[0].path for name in each.methods or ()}
     return found | {"HEAD"} if "GET" in found and request.url.path != STREAMS else found
 
 
