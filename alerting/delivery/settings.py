@@ -126,6 +126,17 @@ class DeliverySettings(BaseModel):
         return self
 
 
+def accepted_at(kind: str | None) -> str:
+    """What may stand in a receiver of a kind; without one, at the top of the file."""
+    match kind:
+        case "webhook":
+            return ", ".join(WebhookSettings.model_fields)
+        case "file":
+            return ", ".join(FileSettings.model_fields)
+        case _:
+            return ", ".join(f"[[{name}]]" for name in DeliverySettings.model_fields)
+
+
 def _is_secret(text: str) -> bool:
     if not text.startswith(PREFIX):
         return False

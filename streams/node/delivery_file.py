@@ -4,8 +4,9 @@ import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from alerting.delivery.settings import DeliverySettings
+from alerting.delivery.settings import DeliverySettings, accepted_at
 from streams.settings import SettingsError
 
 
@@ -23,4 +24,11 @@ def load_receivers(path: Path) -> DeliverySettings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{path}: {place}: {first['msg']}") from None
+        raise SettingsError(f"{path}: {place}: {_said(first)}") from None
+
+
+def _said(error: ErrorDetails) -> str:
+    if error["type"] != "extra_forbidden":
+        return error["msg"]
+    within = error["loc"][-2:-1]
+    return f"not known; accepted: {accepted_at(str(within[0]) if within else None)}"
