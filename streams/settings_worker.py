@@ -15,7 +15,7 @@ class WorkerSettings(LayeredSettings):
     worker_store: Literal["memory", "rocksdb"] = "memory"
     """Where partitions are held: read anew at each start, or in the folder of `data` (the extra `rocksdb`)."""
     session_seconds: float = Field(default=10.0, ge=1, le=60)
-    """Without a sign of life for so long, a worker's partitions go to others; most brokers allow no less than 6 seconds."""
+    """Without a sign of life for so long, its partitions go to others; most brokers allow no less than 6 seconds."""
     stalled_seconds: float = Field(default=120.0, ge=1)
     """A partition that has something to do and does not get on for so long ends its worker."""
     records_together: int = Field(default=1_000, ge=1, le=10_000)

@@ -68,7 +68,10 @@ class Ward:
         """Decide on the records of one partition; returns the events that are sent on."""
         more: list[Sent] = []
         shard = self.shards[number]
-        for work in (shard.take([one for one in given if one.partition == number], self.now), shard.tick(self.now, 1_000)):
+        for work in (
+            shard.take([one for one in given if one.partition == number], self.now),
+            shard.tick(self.now, 1_000),
+        ):
             for key, value in work.changes.items():
                 self.states[number].pop(key, None)
                 self.states[number] |= {} if value is None else {key: value}
