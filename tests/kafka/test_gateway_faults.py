@@ -80,7 +80,7 @@ async def test_raw_messages_wait_for_the_broker_and_are_translated_then(one_brok
 
 async def test_more_than_may_wait_is_told_to_come_again(one_broker: Cluster) -> None:
     (broker,) = one_broker.brokers
-    async with gateway(Connection(one_broker.bootstrap), within=5.0, most_waiting=4) as clinic:
+    async with gateway(Connection(one_broker.bootstrap), within=10.0, most_waiting=4) as clinic:
         broker.suspend()
         asked = [asyncio.create_task(status_of(clinic, f"e{n}")) for n in range(12)]
         told = [status async for status in as_told(asked)]
