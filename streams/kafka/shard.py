@@ -37,6 +37,7 @@ from streams.ward import Erasures
 _CLOCK: Final = b"clock"
 _KEY: Final = b"erasure_key"
 _PIECE: Final = b"piece/"
+_WHOLE: Final = b"moved/"
 _MOST_FACTS: Final = 1_000
 """Facts of a record that moves them: about 150 KB, and a broker takes 1 MB."""
 _WORDS: Final = (
@@ -287,10 +288,16 @@ class MonitorShard:
         """Keep a piece until the last one is here."""
         piece = records.piece_of(given)
         place = _PIECE + piece.move_id.encode("utf-8", "surrogatepass") + b"/"
+        whole = _WHOLE + place
+        if self._kept.get(whole) is not None:  # it was a dead letter: the others did not wait for it
+            self._taken_in(piece.facts, piece, piece.beside or Moved())
+            return
         before = list(self._kept.scan(place))
         if piece.beside is None:
             self._kept.put(place + b"%08d" % (len(before) + 1), piece.page)
             return
+        if records.header(given, records.MOVED) != "1/1":
+            self._kept.put(whole, b"1")
         facts = [fact for _, page in before for fact in codec.decode(page).facts]
         for key, _ in before:
             self._kept.put(key, None)

@@ -1,6 +1,7 @@
 """A state in memory and one on a disk are the same to a shard; what was on the disk is there again."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from streams.kafka.state import Held, MemoryState, StoreError
 from streams.kafka.state_rocks import RocksState, RocksStore
 
 HAS_ROCKS = importlib.util.find_spec("rocksdict") is not None
-needs_rocks = pytest.mark.skipif(not HAS_ROCKS, reason="the extra rocksdb is not installed")
+needs_rocks = pytest.mark.skipif(
+    not HAS_ROCKS and not os.environ.get("CI"), reason="the extra rocksdb is not installed"
+)
 
 
 @pytest.fixture(params=["memory", pytest.param("rocksdb", marks=needs_rocks)])

@@ -170,3 +170,33 @@ def test_a_record_that_makes_us_fail_is_parked_and_the_rest_of_its_chunk_is_take
         "failed: ZeroDivisionError; kept as a dead letter"
     )
     assert {fact.record_id for fact in made.facts["P"]} == {"pain", "later"}
+
+
+def test_a_piece_of_a_large_move_that_was_a_dead_letter_is_taken_though_the_last_one_went_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would have waited for ever for a last piece that does not come again."""
+    monkeypatch.setattr("streams.kafka.shard._MOST_FACTS", 2)
+    made = _quietly(2)
+    apart = next(n for n in range(99) if made.partition_of(b"P") != made.partition_of(b"R%d" % n))
+    pains = [back_pain(100 + n, 8, record=f"pain {n}", patient=f"R{apart}") for n in range(5)]
+    for one in pains:
+        made.publish(one, wrongly=0)
+    made.drain(on(106))
+    made.publish(merge(110, f"R{apart}", "P"), wrongly=0)
+    made.step(on(111))
+    while not any(header(given, "trabecula-moved") for given in _waiting(made, b"P")):
+        made.step(on(111))
+    log = made.logs[made.partition_of(b"P")]
+    lost = next(i for i, given in enumerate(log) if header(given, "trabecula-moved") == "1/3")
+    piece, log[lost] = log[lost], Given(log[lost].partition, lost, 0, b"P", b"{")
+    made.drain(on(111))
+    assert len(made.facts["P"]) == 3
+    log.append(piece)
+    made.drain(on(112))
+    assert {fact.record_id for fact in made.facts["P"]} == {f"pain {n}" for n in range(5)}
+
+
+def _waiting(made: Partitions, key: bytes) -> Sequence[Given]:
+    number = made.partition_of(key)
+    return made.logs[number][made.positions[number] :]
